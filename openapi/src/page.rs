@@ -10,13 +10,14 @@ use utoipa::openapi::path::Operation;
 use crate::operations::{DOCUMENT, STYLE, chapter, operations};
 
 pub(super) const RULES: &str = "\
+:root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem; padding: 0 1rem; }
 h2 { border-bottom: 1px solid; margin-top: 3rem; }
 h1, h3, p, dt, dd, nav { overflow-wrap: anywhere; }
 h3 code { font-size: 1rem; }
 dt { font-weight: 600; margin-top: .5rem; }
 pre { background: #8881; overflow-x: auto; padding: .5rem 1rem; }
-nav a { margin-right: .75rem; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem .75rem; }
 ";
 
 /// The whole page: chapters with their operations, then the schemas that these name.

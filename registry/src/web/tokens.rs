@@ -119,7 +119,7 @@ fn shown(caller: &Account, tokens: &Page<TokenRecord>, told: &Markup) -> Markup 
     let content = html! {
         h1 { "Tokens of " (caller.person()) }
         (told)
-        p { "Machines log in by tokens: each may do less than its account, and has an end. Log-ins are among them." }
+        p { "Machines log in by tokens: each may do less than its account, and expires. Your own log-ins are listed too." }
         (table("Tokens", &columns, &rows))
         (layout::next_page(PAGE, tokens.next.as_deref()))
         h2 { "Create one" }
