@@ -87,7 +87,10 @@ fn values_are_written_for_people() {
         (money(-123_456_789, Currency::Usd), "-1,234,567.89 USD"),
         (money(5, Currency::Usd), "0.05 USD"),
         (with_commas("1234.00 USD once"), "1,234.00 USD once"),
-        (with_commas("0.25 USD per GPU hour, the first 1000 free"), "0.25 USD per GPU hour, the first 1,000 free"),
+        (
+            with_commas("0.25 USD per GPU hour, the first 1000 free"),
+            "0.25 USD per GPU hour, the first 1,000 free",
+        ),
     ] {
         assert_eq!(written, expected);
     }
