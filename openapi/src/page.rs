@@ -19,7 +19,7 @@ details[open] > summary { font-weight: 600; }
 details > div { border-left: 2px solid #8886; padding-left: 1rem; }
 dt { font-weight: 600; margin-top: .5rem; }
 pre { background: #8881; overflow-x: auto; padding: .5rem 1rem; }
-nav a { margin-right: .75rem; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem .75rem; }
 ";
 
 /// The whole page: chapters with their operations, then the schemas that these name, all of them folded. A link into one unfolds it.

@@ -18,9 +18,9 @@ pub use parts::{Tone, badge, banner, command, crumbs, facts, lines, log, tabs};
 pub use pictures::{Picture, pictures, titled};
 pub use schema::{schema_fields, schema_typed, schema_values};
 pub use shell::{Head, Link, Search, Shell};
-pub use states::{Failure, empty};
+pub use states::{Failure, empty, sentence};
 pub use styleguide::styleguide;
-pub use values::{bytes, day, minute, money, number, signed};
+pub use values::{bytes, day, minute, money, number, signed, with_commas};
 
 /// The style sheet of all pages, which has colours, sizes and distances as custom properties.
 pub const STYLE: &str = include_str!("style.css");

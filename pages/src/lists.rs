@@ -24,6 +24,11 @@ impl Column<'_> {
             Self::Number(_) => Some("number"),
         }
     }
+
+    /// What a phone writes above a cell, for which there is no head; none: the column has no name.
+    fn label(&self) -> Option<&str> {
+        Some(self.name()).filter(|name| !name.is_empty())
+    }
 }
 
 /// Which way a table is sorted by a column.
@@ -87,7 +92,8 @@ impl Heading<'_> {
     }
 }
 
-/// A table that scrolls by itself where it is wider than the page. `label` says what it lists; each row has a cell for each column.
+/// A table that scrolls by itself where it is wider than the page. `label` says what it lists; each row has a cell for each column. On a
+/// phone a row of more than two cells is a card of them, each below the name of its column.
 pub fn table(label: &str, columns: &[Column<'_>], rows: &[Vec<Markup>]) -> Markup {
     let headings: Vec<Heading<'_>> = columns.iter().copied().map(Heading::from).collect();
     sortable_table(label, &headings, rows)
@@ -97,14 +103,16 @@ pub fn table(label: &str, columns: &[Column<'_>], rows: &[Vec<Markup>]) -> Marku
 pub fn sortable_table(label: &str, headings: &[Heading<'_>], rows: &[Vec<Markup>]) -> Markup {
     html! {
         div.card.scroll role="region" aria-label=(label) tabindex="0" {
-            table {
+            table.stacked[headings.len() > 2] {
                 thead {
                     tr { @for heading in headings { (heading.cell()) } }
                 }
                 tbody {
                     @for row in rows {
                         tr {
-                            @for (cell, heading) in row.iter().zip(headings) { td class=[heading.column.class()] { (cell) } }
+                            @for (cell, heading) in row.iter().zip(headings) {
+                                td class=[heading.column.class()] data-label=[heading.column.label()] { (cell) }
+                            }
                         }
                     }
                     @if rows.is_empty() { tr { td colspan=(headings.len()) { "None yet." } } }

@@ -9,6 +9,15 @@ pub fn empty(what: &str, next: &Markup) -> Markup {
     html! { div.card.empty { p { strong { (what) } } p.note { (next) } } }
 }
 
+/// What a program says of itself, as problems do without a capital letter and a full stop, as a sentence of a page. The capital is the style
+/// sheet's, and what begins with a name has none.
+pub fn sentence(said: &str) -> Markup {
+    let word = said.split(' ').next().unwrap_or_default();
+    let is_raised = said.starts_with(char::is_lowercase) && word.chars().all(char::is_alphabetic);
+    let end = if said.is_empty() || said.ends_with(['.', '?', '!', ':']) { "" } else { "." };
+    html! { span.sentence[is_raised] { (said) (end) } }
+}
+
 /// Why a page cannot be shown.
 #[derive(Debug, Clone)]
 pub struct Failure<'a> {
@@ -30,9 +39,9 @@ impl Failure<'_> {
         html! {
             p.note { "Error " (self.status) }
             h1 { (self.title) }
-            p { (self.detail) }
-            @if let Some(remedy) = self.remedy { p { (remedy) } }
-            ul { @for link in self.links { li { a href=(link.path) { (link.name) } } } }
+            p { (sentence(self.detail)) }
+            @if let Some(remedy) = self.remedy { p { (sentence(remedy)) } }
+            p.actions { @for link in self.links { a href=(link.path) { (link.name) } } }
         }
     }
 }

@@ -86,6 +86,11 @@ fn values_are_written_for_people() {
         (money(299_900, Currency::Usd), "2,999.00 USD"),
         (money(-123_456_789, Currency::Usd), "-1,234,567.89 USD"),
         (money(5, Currency::Usd), "0.05 USD"),
+        (with_commas("1234.00 USD once"), "1,234.00 USD once"),
+        (
+            with_commas("0.25 USD per GPU hour, the first 1000 free"),
+            "0.25 USD per GPU hour, the first 1,000 free",
+        ),
     ] {
         assert_eq!(written, expected);
     }
@@ -144,6 +149,21 @@ fn what_is_written_can_be_read_in_light_and_in_dark() {
             let found = contrast(colours[*text], colours[*ground]);
             assert!(found >= *least, "{theme}: {text} on {ground} has a contrast of {found:.2}");
         }
+    }
+}
+
+#[test]
+fn what_a_program_says_is_a_sentence_on_a_page() {
+    for (said, is_raised, written) in [
+        ("there is no such page", true, "there is no such page."),
+        ("'none' is no kind of plugin", false, "'none' is no kind of plugin."),
+        ("acme:none is not there", false, "acme:none is not there."),
+        ("Log in again.", false, "Log in again."),
+        ("who is it?", true, "who is it?"),
+    ] {
+        let shown = sentence(said).into_string();
+        assert_eq!(shown.contains("class=\"sentence\""), is_raised, "{shown}");
+        assert!(shown.replace("&#39;", "'").contains(&format!(">{written}<")), "{shown}");
     }
 }
 

@@ -31,9 +31,18 @@ pub fn signed(number: i64) -> String {
 pub fn money(amount: impl Into<Balance>) -> String {
     let text = amount.into().to_string();
     let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+    format!("{sign}{}", grouped_at_start(text))
+}
+
+/// A text whose words that begin with a number have its commas, such as `1,234.00 USD once`.
+pub fn with_commas(text: &str) -> String {
+    text.split(' ').map(grouped_at_start).collect::<Vec<_>>().join(" ")
+}
+
+fn grouped_at_start(text: &str) -> String {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (whole, rest) = text.split_at(digits);
-    format!("{sign}{}{rest}", grouped(whole))
+    grouped(whole) + rest
 }
 
 fn grouped(digits: &str) -> String {

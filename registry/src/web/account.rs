@@ -85,7 +85,7 @@ async fn invitations(finance: &Finance, person: &Namespace) -> Result<Markup, Er
 /// What people set for themselves.
 fn own() -> Markup {
     html! {
-        h2 { "Yourself" }
+        h2 { "Settings" }
         p {
             a href="/welcome" { "First steps" } " · "
             a href="/account/password" { "Change the password" } " · "
@@ -94,7 +94,7 @@ fn own() -> Markup {
             a href="/account/passkeys" { "Passkeys" } " · "
             a href="/account/sign-on" { "Single sign-on" } " · "
             a href=(ORGANISATIONS) { "Organisations" } " · "
-            a href="/account/sessions" { "Where it is logged in" } " · "
+            a href="/account/sessions" { "Sessions" } " · "
             a href="/account/tokens" { "Tokens" }
         }
     }

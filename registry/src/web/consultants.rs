@@ -40,7 +40,7 @@ pub(super) async fn page(
 
 fn about(consultant: &Consultant) -> Markup {
     let columns =
-        [Column::Text("Service"), Column::Text("Ordered as"), Column::Number("Price"), Column::Text("Order")];
+        [Column::Text("Service"), Column::Text("Ordered as"), Column::Number("Price"), Column::Text("")];
     let rows: Vec<Vec<Markup>> = consultant
         .services
         .iter()

@@ -73,7 +73,7 @@ async fn shown(
     let all = organisations::of(&finance.db, &caller.name, paging).await?;
     let acts_for = acting_for(&finance.accounts, caller).await?;
     let rows: Vec<Vec<Markup>> = all.items.iter().map(|one| row(one, acts_for.as_ref())).collect();
-    let columns = ["Name", "Title", "Role", "Domains", "Session"].map(Column::Text);
+    let columns = ["Name", "Title", "Role", "Domains", ""].map(Column::Text);
     let content = html! {
         (crumbs(&ABOVE, "Organisations"))
         h1 { "Organisations of " (caller.name) }

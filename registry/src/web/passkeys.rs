@@ -4,7 +4,7 @@ use axum::extract::{Form, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::{NewPasskey, PasskeyChallenge, PasskeyChange, PasskeyRecord};
-use chandlery_pages::minute;
+use chandlery_pages::{Column, minute, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -128,7 +128,7 @@ async fn shown(finance: &Finance, caller: &Account, fault: Option<&str>) -> Resu
         h1 { "Passkeys of " (caller.name) }
         (chandlery_pages::fault(fault))
         p { "A passkey of your phone, computer or security key logs you in: no name, no password and no code is asked for then." }
-        @if all.is_empty() { p.none { "There are no passkeys yet." } } @else { (table(&all)) }
+        @if all.is_empty() { p.none { "There are no passkeys yet." } } @else { (listed(&all)) }
         h2 { "Add one" }
         @match finance.accounts.passkey_site() {
             Some(_) => { (begin_form()) }
@@ -143,40 +143,36 @@ async fn shown(finance: &Finance, caller: &Account, fault: Option<&str>) -> Resu
     Ok(layout::page("Passkeys", Some(caller), content))
 }
 
-fn table(all: &[PasskeyRecord]) -> Markup {
+fn listed(all: &[PasskeyRecord]) -> Markup {
+    let columns = ["Name", "Added", "Last used", ""].map(Column::Text);
+    let rows: Vec<Vec<Markup>> = all.iter().map(row).collect();
     html! {
-        div.card.scroll role="region" aria-label="Passkeys" tabindex="0" {
-            table {
-                thead { tr { th { "Name" } th { "Added" } th { "Last used" } th { "Do" } } }
-                tbody {
-                    @for passkey in all {
-                        tr {
-                            td {
-                                form method="post" action=(PAGE) {
-                                    input type="hidden" name="act" value="rename";
-                                    input type="hidden" name="id" value=(passkey.id);
-                                    input name="name" value=(passkey.name) aria-label="Name" required;
-                                    " " button.quiet { "Rename" }
-                                }
-                            }
-                            td { (minute(passkey.created_at)) }
-                            td { @match passkey.used_at { Some(at) => (minute(at)), None => "" } }
-                            td {
-                                form method="post" action=(PAGE) {
-                                    input type="hidden" name="act" value="remove";
-                                    input type="hidden" name="id" value=(passkey.id);
-                                    input name="password" type="password" aria-label="Password" autocomplete="current-password"
-                                        placeholder="Password";
-                                    " " button.quiet { "Remove" }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-            p.note { "The password is asked for where you have logged in more than ten minutes ago." }
-        }
+        (table("Passkeys", &columns, &rows))
+        p.note { "The password is asked for where you have logged in more than ten minutes ago." }
     }
+}
+
+fn row(passkey: &PasskeyRecord) -> Vec<Markup> {
+    vec![
+        html! {
+            form method="post" action=(PAGE) {
+                input type="hidden" name="act" value="rename";
+                input type="hidden" name="id" value=(passkey.id);
+                input name="name" value=(passkey.name) aria-label="Name" required;
+                " " button.quiet { "Rename" }
+            }
+        },
+        minute(passkey.created_at),
+        html! { @if let Some(at) = passkey.used_at { (minute(at)) } },
+        html! {
+            form method="post" action=(PAGE) {
+                input type="hidden" name="act" value="remove";
+                input type="hidden" name="id" value=(passkey.id);
+                input name="password" type="password" aria-label="Password" autocomplete="current-password" placeholder="Password";
+                " " button.quiet { "Remove" }
+            }
+        },
+    ]
 }
 
 fn begin_form() -> Markup {

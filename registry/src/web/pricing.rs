@@ -38,7 +38,7 @@ pub(super) async fn page(caller: Option<Account>) -> Markup {
 fn row(tier: Tier) -> Vec<Markup> {
     vec![
         html! { (tier) },
-        html! { (Tier::in_words(tier.deployments())) },
+        html! { @match tier.deployments() { Some(limit) => (limit), None => "any number" } },
         html! { (price(tier, Billed::Monthly)) },
         html! { (price(tier, Billed::Yearly)) },
     ]

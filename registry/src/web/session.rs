@@ -144,7 +144,7 @@ fn page(finance: &Finance, next: &str, fault: Option<&str>) -> Response {
         h2 { "Single sign-on" }
         form.card method="get" action="/login/sso" {
             input type="hidden" name="next" value=(next);
-            label { "Your e-mail address there" input name="email" type="email" autocomplete="email" required; }
+            label { "Your e-mail address at your organisation" input name="email" type="email" autocomplete="email" required; }
             button { "Log in with your organisation" }
         }
         p { "No account yet? " a href="/register" { "Sign up" } "." }
@@ -169,7 +169,7 @@ pub(super) fn not_logged_in(error: accounts::Error) -> Result<Response, Error> {
 pub(super) fn refused(fault: &str) -> Markup {
     let content = html! {
         h1 { "Not logged in" }
-        p.fault role="alert" { (fault) }
+        (chandlery_pages::fault(Some(fault)))
         p { a href="/login" { "Log in" } }
     };
     layout::page("Log in", None, content)

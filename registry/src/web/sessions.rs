@@ -3,7 +3,7 @@
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::{Page, Paging, Session};
-use chandlery_pages::minute;
+use chandlery_pages::{Column, minute, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -54,19 +54,12 @@ pub(super) async fn end(
 }
 
 fn shown(caller: &Account, sessions: &Page<Session>) -> Markup {
+    let columns = ["Since", "By", "For", "Last used", "From", "Until", ""].map(Column::Text);
+    let rows: Vec<Vec<Markup>> = sessions.items.iter().map(row).collect();
     let content = html! {
         h1 { "Where " (caller.name) " is logged in" }
-        div.card.scroll role="region" aria-label="Sessions" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th { "Since" } th { "By" } th { "For" } th { "Last used" } th { "From" } th { "Until" } th { "Do" }
-                    }
-                }
-                tbody { @for session in &sessions.items { (row(session)) } }
-            }
-            (layout::next_page(PAGE, sessions.next.as_deref()))
-        }
+        (table("Sessions", &columns, &rows))
+        (layout::next_page(PAGE, sessions.next.as_deref()))
         form method="post" action=(PAGE) {
             input type="hidden" name="id" value=(OTHERS);
             p { button { "End all but this one" } }
@@ -76,23 +69,21 @@ fn shown(caller: &Account, sessions: &Page<Session>) -> Markup {
     layout::page("Sessions", Some(caller), content)
 }
 
-fn row(session: &Session) -> Markup {
-    html! {
-        tr {
-            td { (minute(session.created_at)) }
-            td { (session.opened_by) ", " (session.note) }
-            td { @match &session.acts_for { Some(organisation) => (organisation), None => "itself" } }
-            td { @match session.used_at { Some(at) => (minute(at)), None => "" } }
-            td { (session.address.as_deref().unwrap_or("")) }
-            td { (minute(session.expires_at)) }
-            td {
-                @if session.current { "this one" } @else {
-                    form method="post" action=(PAGE) {
-                        input type="hidden" name="id" value=(session.id);
-                        button.quiet { "End" }
-                    }
+fn row(session: &Session) -> Vec<Markup> {
+    vec![
+        minute(session.created_at),
+        html! { (session.opened_by) ", " (session.note) },
+        html! { @match &session.acts_for { Some(organisation) => (organisation), None => "itself" } },
+        html! { @if let Some(at) = session.used_at { (minute(at)) } },
+        html! { (session.address.as_deref().unwrap_or_default()) },
+        minute(session.expires_at),
+        html! {
+            @if session.current { "this one" } @else {
+                form method="post" action=(PAGE) {
+                    input type="hidden" name="id" value=(session.id);
+                    button.quiet { "End" }
                 }
             }
-        }
-    }
+        },
+    ]
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use chandlery_package::Namespace;
 use chandlery_package::wire::{EmailAddress, LinkedIdentity};
-use chandlery_pages::minute;
+use chandlery_pages::{Column, minute, table};
 use jiff::SignedDuration;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -187,32 +187,25 @@ async fn own_page(finance: &Finance, caller: &Account, fault: Option<&str>) -> R
 }
 
 fn all_linked(linked: &[LinkedIdentity]) -> Markup {
-    html! {
-        @if !linked.is_empty() {
-            div.card.scroll role="region" aria-label="Organisations" tabindex="0" {
-                table {
-                    thead {
-                        tr { th { "With" } th { "Provider" } th { "Since" } th { "Last logged in" } th { "Do" } }
-                    }
-                    tbody {
-                        @for identity in linked {
-                            tr {
-                                td { (identity.organisation) } td { code { (identity.issuer) } }
-                                td { (minute(identity.linked_at)) } td { (minute(identity.seen_at)) }
-                                td {
-                                    form method="post" action=(PAGE) {
-                                        input type="hidden" name="act" value=(UNLINK);
-                                        input type="hidden" name="organisation" value=(identity.organisation);
-                                        button.quiet { "Unlink" }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
+    let columns = ["With", "Provider", "Since", "Last logged in", ""].map(Column::Text);
+    let rows: Vec<Vec<Markup>> = linked.iter().map(identity_row).collect();
+    html! { @if !rows.is_empty() { (table("Organisations", &columns, &rows)) } }
+}
+
+fn identity_row(identity: &LinkedIdentity) -> Vec<Markup> {
+    vec![
+        html! { (identity.organisation) },
+        html! { code { (identity.issuer) } },
+        minute(identity.linked_at),
+        minute(identity.seen_at),
+        html! {
+            form method="post" action=(PAGE) {
+                input type="hidden" name="act" value=(UNLINK);
+                input type="hidden" name="organisation" value=(identity.organisation);
+                button.quiet { "Unlink" }
             }
-        }
-    }
+        },
+    ]
 }
 
 fn to_provider(kept: SessionCookie, onward: Onward) -> Response {

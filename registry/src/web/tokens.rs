@@ -114,12 +114,12 @@ fn told_once(made: &Token) -> Markup {
 }
 
 fn shown(caller: &Account, tokens: &Page<TokenRecord>, told: &Markup) -> Markup {
-    let columns = ["For", "May", "Made", "Until", "Acts for", "Do"].map(Column::Text);
+    let columns = ["For", "May", "Made", "Until", "Acts for", ""].map(Column::Text);
     let rows: Vec<Vec<Markup>> = tokens.items.iter().map(row).collect();
     let content = html! {
         h1 { "Tokens of " (caller.person()) }
         (told)
-        p { "Machines log in by tokens: each may do less than its account, and has an end. Log-ins are among them." }
+        p { "Machines log in by tokens: each may do less than its account, and expires. Your own log-ins are listed too." }
         (table("Tokens", &columns, &rows))
         (layout::next_page(PAGE, tokens.next.as_deref()))
         h2 { "Create one" }

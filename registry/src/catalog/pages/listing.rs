@@ -1,7 +1,7 @@
 //! How plugins are shown in lists.
 
 use chandlery_package::wire::ReleaseRecord;
-use chandlery_pages::{Tone, badge, day, number, titled};
+use chandlery_pages::{Tone, badge, day, number, titled, with_commas};
 use maud::{Markup, html};
 
 use super::presented::image_path;
@@ -34,11 +34,11 @@ fn plugin(record: &ReleaseRecord) -> Markup {
 
 /// What a plugin costs, in words.
 pub(super) fn price(record: &ReleaseRecord) -> String {
-    record.price.as_ref().map_or_else(|| "free".to_owned(), ToString::to_string)
+    record.price.as_ref().map_or_else(|| "free".to_owned(), |offer| with_commas(&offer.to_string()))
 }
 
 /// How often something was pulled, in words.
-pub(super) fn pulls(count: u64) -> String {
+fn pulls(count: u64) -> String {
     match count {
         1 => "1 pull".into(),
         count => format!("{} pulls", number(count)),

@@ -129,7 +129,7 @@ fn about(record: &ReleaseRecord, pulled: u64) -> Vec<(&'static str, Markup)> {
             html! { a href=(release_path(release)) { (release.version) } ", " (day(record.published_at)) },
         ),
         ("Price", html! { (listing::price(record)) }),
-        ("Pulled", html! { (listing::pulls(pulled)) }),
+        ("Pulls", html! { (number(pulled)) }),
         ("Size", html! { (chandlery_pages::bytes(record.component_bytes)) }),
     ];
     if let Some(manifest) = &record.manifest {

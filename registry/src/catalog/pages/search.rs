@@ -138,7 +138,7 @@ fn form(facets: &Facets) -> Markup {
     html! {
         form.card.filters method="get" action=(SEARCH) {
             div.field {
-                label for="words" { "Words" }
+                label for="words" { "Search for" }
                 input id="words" type="search" name="q" value=(facets.q) maxlength=(WORDS_MAX);
             }
             (select("kind", "Kind", &facets.kind, &KINDS))
@@ -167,7 +167,7 @@ fn categories() -> Vec<(&'static str, &'static str)> {
 fn results(facets: &Facets, found: &Page<ReleaseRecord>) -> Markup {
     let next = found.next.as_deref().map(|after| facets.path(after));
     html! {
-        h2 { "Found" }
+        h2 { "Results" }
         @if found.items.is_empty() {
             (empty("No plugins found.", &html! {
                 "Fewer words find more: " a href=(SEARCH) { "all plugins" } "."

@@ -43,13 +43,13 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Customer) -> Re
             let is_trial = has.state == SubscriptionState::Trial;
             html! {
                 @if !is_trial {
-                    h2 { "When what is invoiced is over" }
+                    h2 { "At the end of the period" }
                     @match &then {
                         Ok(foreseen) => { (at_the_end(&has, &foreseen.subscription)) (button(THEN, "Cancel at the end of the period")) }
                         Err(error) => p { (error.problem().in_words()) },
                     }
                 }
-                h2 { "Now" }
+                h2 { "At once" }
                 @match &at_once {
                     Ok(ended) => { (at_this_moment(ended)) (button(NOW, "End it now")) }
                     Err(error) => p { (error.problem().in_words()) },
@@ -60,7 +60,7 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Customer) -> Re
     let content = html! {
         (crumbs(&[Link { path: "/subscription", name: "Subscription" }], "Cancel"))
         h1 { "Cancel " (ended_tier(&has)) }
-        p { "What runs goes on running in any case. Beyond the limit of what then holds nothing new is deployed." }
+        p { "What runs goes on running in any case. Beyond the limit of the tier that you then have, nothing new is deployed." }
         (content)
     };
     Ok(frame::page(&caller, "Cancel the subscription", "/subscription", &content))

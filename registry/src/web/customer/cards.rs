@@ -39,7 +39,7 @@ pub(in crate::web) fn cards(reader: Reader, has: &Subscription, used: u32) -> Ma
                         @match more.deployments() { Some(limit) => (limit), None => "any number" }
                         @if let Some(price) = more.price(Billed::Monthly) { " for " (money(price)) " a month" }
                         @if own {
-                            ": " code { "chandlery subscription change " (more) } " or " a href="/subscription" { "here" }
+                            ". " a href="/subscription" { "Change the tier" } " or run " code { "chandlery subscription change " (more) }
                         }
                     }
                 }

@@ -7,7 +7,7 @@ use chandlery_edge::Path;
 use chandlery_money::{Finance, billing, rails};
 use chandlery_package::wire::Order;
 use chandlery_package::{Rate, terms};
-use chandlery_pages::{Link, command, crumbs, day, facts, money};
+use chandlery_pages::{Link, command, crumbs, day, facts, money, with_commas};
 use maud::{Markup, html};
 
 use super::frame::{self, Customer};
@@ -58,7 +58,7 @@ fn about(order: &Order) -> Vec<(&'static str, Markup)> {
     let plugin = &order.plugin;
     let mut facts = vec![
         ("Plugin", html! { a href=(format!("/plugins/{}/{}", plugin.namespace, plugin.name)) { (plugin) } }),
-        ("Price", html! { (order.offer) }),
+        ("Price", html! { (with_commas(&order.offer.to_string())) }),
         ("Ordered on", day(order.ordered_at)),
     ];
     if order.discount != Rate::ZERO {

@@ -6,7 +6,7 @@ use chandlery_money::billing::Standing;
 use chandlery_money::{Finance, billing, consultants};
 use chandlery_package::terms;
 use chandlery_package::wire::{DisputeState, Order, OrderDispute, OrderState, Page, Paging, ServiceOrder};
-use chandlery_pages::{Column, Tone, badge, banner, day, empty, money, next_page, table};
+use chandlery_pages::{Column, Tone, badge, banner, day, empty, money, next_page, table, with_commas};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -72,7 +72,7 @@ fn row(order: &Order, standing: Option<Standing>) -> Vec<Markup> {
     vec![
         html! { a href=(format!("{PAGE}/{}", order.reference)) { (order.reference) } },
         html! { a href=(format!("/plugins/{}/{}", order.plugin.namespace, order.plugin.name)) { (order.plugin) } },
-        html! { (order.offer) },
+        html! { (with_commas(&order.offer.to_string())) },
         day(order.ordered_at),
         html! {
             @if let Some(standing) = standing {

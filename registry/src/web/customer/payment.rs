@@ -110,7 +110,7 @@ async fn told(finance: &Finance, caller: &Customer, reference: String) -> Result
     let content = html! {
         @if is_paid {
             h1 { "Paid" }
-            p data-figure="payment" { (subject) " is paid: it is in the books." }
+            p data-figure="payment" { (subject) " is paid." }
         } @else {
             h1 { "Not confirmed yet" }
             p data-figure="payment" {

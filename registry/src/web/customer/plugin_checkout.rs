@@ -9,7 +9,7 @@ use chandlery_money::billing::{self, ForeseenOrder};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{Acceptance, DisputeState, NewOrder, Order, OrderState, Quote};
 use chandlery_package::{Money, Namespace, Offer, PluginId, PluginName, Rate, terms};
-use chandlery_pages::{Field, Link, checkbox, command, crumbs, facts};
+use chandlery_pages::{Field, Link, checkbox, command, crumbs, facts, with_commas};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
@@ -190,7 +190,7 @@ fn offered(
 /// What it costs: all of it, where it is paid once.
 fn price(foreseen: &ForeseenOrder) -> Result<Markup, Error> {
     let ForeseenOrder { order, net, terms: tax } = foreseen;
-    let mut said = vec![("Price", html! { (order.offer) })];
+    let mut said = vec![("Price", html! { (with_commas(&order.offer.to_string())) })];
     if order.discount != Rate::ZERO {
         said.push(("Discount", html! { (order.discount) }));
     }

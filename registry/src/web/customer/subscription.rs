@@ -39,7 +39,7 @@ pub(super) async fn page(State(finance): State<Finance>, caller: Customer) -> Re
         h2 { "Tiers" }
         (tiers(&has, may))
         p.note {
-            "Without taxes. More is had at once, with what is left of what is paid taken off; less when what is paid is over. "
+            "Without taxes. A higher tier begins at once, less what is left of the one that is paid; a lower one when that is over. "
             a href="/pricing" { "Pricing" }
         }
     };
@@ -55,7 +55,7 @@ fn in_words(has: &Subscription) -> Markup {
             SubscriptionState::Free => "Nothing is invoiced.",
             SubscriptionState::Trial => "It is a trial: nothing is invoiced, and it ends by itself.",
             SubscriptionState::Due => "What is invoiced waits to be paid, and may be used meanwhile; more can be had when it is paid.",
-            SubscriptionState::Active => "It is paid, and goes on by itself.",
+            SubscriptionState::Active => "It is paid, and renews itself.",
             SubscriptionState::Changing => "It is paid, and becomes less when that is over.",
             SubscriptionState::Ending => "It is paid, and ends when that is over.",
             SubscriptionState::Disputed => {
@@ -99,8 +99,8 @@ fn row(tier: Tier, has: &Subscription, may: May) -> Vec<Markup> {
     let offers_trial =
         may.begin && has.trial_left && tier > has.tier && tier.price(Billed::Monthly).is_some();
     vec![
-        html! { (tier) @if tier == has.tier { " " span.note { "you have it" } } },
-        html! { (Tier::in_words(tier.deployments())) },
+        html! { (tier) @if tier == has.tier { " " span.note { "yours" } } },
+        html! { @match tier.deployments() { Some(limit) => (limit), None => "any number" } },
         price(tier, Billed::Monthly, has, may),
         price(tier, Billed::Yearly, has, may),
         html! { @if offers_trial { a href=(format!("/subscription/trial?tier={tier}")) { "Try " (tier) } } },
