@@ -2,6 +2,9 @@
 
 use maud::{Markup, html};
 
+/// From how many columns on a table is too wide for a phone, where each of its rows stands by itself.
+const WIDE: usize = 4;
+
 /// A column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column<'a> {
@@ -95,8 +98,10 @@ pub fn table(label: &str, columns: &[Column<'_>], rows: &[Vec<Markup>]) -> Marku
 
 /// The same, whose heads may lead to the pages that are sorted by them.
 pub fn sortable_table(label: &str, headings: &[Heading<'_>], rows: &[Vec<Markup>]) -> Markup {
+    let is_wide = headings.len() >= WIDE && !rows.is_empty();
+    let name = |heading: &Heading<'_>| is_wide.then(|| heading.column.name().to_owned());
     html! {
-        div.card.scroll role="region" aria-label=(label) tabindex="0" {
+        div.card.scroll.rows[is_wide] role="region" aria-label=(label) tabindex="0" {
             table {
                 thead {
                     tr { @for heading in headings { (heading.cell()) } }
@@ -104,7 +109,7 @@ pub fn sortable_table(label: &str, headings: &[Heading<'_>], rows: &[Vec<Markup>
                 tbody {
                     @for row in rows {
                         tr {
-                            @for (cell, heading) in row.iter().zip(headings) { td class=[heading.column.class()] { (cell) } }
+                            @for (cell, heading) in row.iter().zip(headings) { td class=[heading.column.class()] data-label=[name(heading)] { (cell) } }
                         }
                     }
                     @if rows.is_empty() { tr { td colspan=(headings.len()) { "None yet." } } }
