@@ -30,9 +30,16 @@ impl Failure<'_> {
         html! {
             p.note { "Error " (self.status) }
             h1 { (self.title) }
-            p { (self.detail) }
-            @if let Some(remedy) = self.remedy { p { (remedy) } }
+            p.sentence { (in_words(self.detail)) }
+            @if let Some(remedy) = self.remedy { p.sentence { (remedy) } }
             ul { @for link in self.links { li { a href=(link.path) { (link.name) } } } }
         }
     }
+}
+
+/// What was wrong with what somebody sent, without what the program made of it.
+fn in_words(detail: &str) -> &str {
+    const BEGINNINGS: [&str; 2] =
+        ["Failed to deserialize query string: ", "Failed to deserialize form body: "];
+    BEGINNINGS.iter().find_map(|beginning| detail.strip_prefix(beginning)).unwrap_or(detail)
 }
