@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderName, header};
 use chandlery_accounts::Account;
+use chandlery_package::wire::RailKind;
 use chandlery_pages::Head;
 use maud::Markup;
 
@@ -33,4 +34,13 @@ pub(super) async fn style() -> ([(HeaderName, &'static str); 2], &'static str) {
 /// The page `/styleguide`.
 pub(super) async fn guide() -> Markup {
     page("Parts of pages", None, chandlery_pages::styleguide())
+}
+
+/// What a payout leaves by, for people.
+pub(super) fn rail(kind: RailKind) -> &'static str {
+    match kind {
+        RailKind::Manual => "hand",
+        RailKind::Sepa => "bank file",
+        RailKind::Stripe => "Stripe",
+    }
 }

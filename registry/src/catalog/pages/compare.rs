@@ -63,8 +63,10 @@ pub(super) async fn page(
         h1 { (to.title) " " (from.release.version) " to " (to.release.version) }
         (form(&format!("{path}/compare"), &listed, &from, &to))
         (about(&from, &to))
-        (permissions(from.manifest.as_ref(), to.manifest.as_ref()))
-        (parameters(from.manifest.as_ref(), to.manifest.as_ref()))
+        h2 { "What it may do" }
+        (permissions_that_differ(from.manifest.as_ref(), to.manifest.as_ref()))
+        h2 { "Parameters" }
+        (parameters_that_differ(from.manifest.as_ref(), to.manifest.as_ref()))
         @if let Some(changelog) = &changelog { h2 { "Changelog of " (to.release.version) } (changelog) }
     };
     let title = format!("{}: {} to {}", to.title, from.release.version, to.release.version);
@@ -134,10 +136,9 @@ fn about(from: &ReleaseRecord, to: &ReleaseRecord) -> Markup {
 }
 
 /// What one release may do more or less than another.
-pub(super) fn permissions(from: Option<&Manifest>, to: Option<&Manifest>) -> Markup {
+pub(super) fn permissions_that_differ(from: Option<&Manifest>, to: Option<&Manifest>) -> Markup {
     let SetChanges { added: more, removed: less } = changed_permissions(from, to);
     html! {
-        h2 { "What it may do" }
         @if more.is_empty() && less.is_empty() { p { "The same." } }
         @if !more.is_empty() {
             p { "It asks for more: whoever updates is asked again. It may then" }
@@ -151,7 +152,7 @@ pub(super) fn permissions(from: Option<&Manifest>, to: Option<&Manifest>) -> Mar
 }
 
 /// The parameters of one release that another has not, or has otherwise.
-pub(super) fn parameters(from: Option<&Manifest>, to: Option<&Manifest>) -> Markup {
+pub(super) fn parameters_that_differ(from: Option<&Manifest>, to: Option<&Manifest>) -> Markup {
     let changed = changed_parameters(from, to);
     let columns = [Column::Text("Parameter"), Column::Text("From"), Column::Text("To")];
     let shown = |said: &Option<String>| {
@@ -162,7 +163,6 @@ pub(super) fn parameters(from: Option<&Manifest>, to: Option<&Manifest>) -> Mark
         .map(|change| vec![html! { code { (change.name) } }, shown(&change.before), shown(&change.after)])
         .collect();
     html! {
-        h2 { "Parameters" }
         @if rows.is_empty() { p { "The same." } } @else { (table("Parameters that differ", &columns, &rows)) }
     }
 }

@@ -237,7 +237,7 @@ fn form(release: &Release, record: &ReleaseRecord, sent: &Decided, wrong: Option
             label { "Reason" textarea name="reason" rows="3" maxlength="2000" required { (sent.reason) } }
             div.actions {
                 button name="verdict" value="certified" { "Certify" }
-                button name="verdict" value="refused" { "Refuse" }
+                button.quiet name="verdict" value="refused" { "Refuse" }
             }
         }
     }

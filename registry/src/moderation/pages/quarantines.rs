@@ -133,7 +133,7 @@ async fn shown(
         h2 { "Quarantined" }
         (fault(of_lift))
         @if found.items.is_empty() {
-            (empty("Nothing is quarantined.", &html! { "Nobody installs or deploys what is, until that is lifted; what serves goes on." }))
+            (empty("Nothing is quarantined.", &html! { "What is quarantined is not installed or deployed until that is lifted. What already serves goes on." }))
         } @else { (list(&found.items)) }
         (next_page(next.as_deref()))
         div.beside { (quarantining(sent, &wrong)) (withdrawing(sent, &wrong)) }
@@ -170,7 +170,7 @@ fn quarantining(sent: &Sent, wrong: &Option<Wrong<'_>>) -> Markup {
             form.card method="post" action=(QUARANTINES) {
                 (fault(why))
                 (Field::new("subject", "Plugin or release").value(&sent.subject).required()
-                    .hint("acme:ocr-server for all of its releases, acme:ocr-server@1.0.0 for one"))
+                    .hint("acme:ocr-server for all of its releases, acme:ocr-server@1.0.0 for one."))
                 (parts::reason("reason", "Reason", "Everybody who runs it reads it, and it is in the log.", typed))
                 button { "Quarantine" }
             }

@@ -109,7 +109,7 @@ fn form(given: &Given) -> Markup {
             (Field::new("country", "Country").value(&given.country).complete("country").required()
                 .hint("Its code of two letters, such as DE."))
             (Field::new("tax_id", "Tax number").value(&given.tax_id)
-                .hint("Of the European Union, it is asked for at VIES: where that says that it is valid, you account for the tax yourself."))
+                .hint("A VAT number of the European Union is checked with VIES. If it is valid, you account for the tax yourself."))
             (Field::new("email", "E-mail for reminders").kind("email").value(&given.email).complete("email"))
             button { "Save" }
         }

@@ -60,8 +60,12 @@ pub(super) fn tax_row(name: &str, net: Money, tax: Money) -> Option<(String, Mon
 
 /// Amounts that come to what is to be paid, each with its name; the last one is that.
 pub(super) fn amounts(label: &str, rows: &[(String, Money)]) -> Markup {
-    let rows: Vec<Vec<Markup>> =
-        rows.iter().map(|(name, amount)| vec![html! { (name) }, html! { (money(*amount)) }]).collect();
+    let last = rows.len().saturating_sub(1);
+    let row = |(index, (name, amount)): (usize, &(String, Money))| {
+        let cells = [name.clone(), money(*amount)];
+        cells.map(|cell| html! { @if index == last { strong { (cell) } } @else { (cell) } }).to_vec()
+    };
+    let rows: Vec<Vec<Markup>> = rows.iter().enumerate().map(row).collect();
     table(label, &[Column::Text("What"), Column::Number("Amount")], &rows)
 }
 

@@ -34,7 +34,7 @@ fn next_payout(next: &NextPayout) -> String {
 
 fn dates(all: &[Due]) -> Markup {
     html! {
-        @for due in all.iter().take(DATES) { dd.note { (money(due.amount)) " on " (due.day) } }
+        @for due in all.iter().take(DATES) { dd.note { (money(due.amount)) " on " time { (due.day) } } }
         @if all.len() > DATES { dd.note { "and " (all.len() - DATES) " later dates, until " (all[all.len() - 1].day) } }
     }
 }

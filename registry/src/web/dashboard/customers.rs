@@ -115,23 +115,23 @@ fn of(part: u64, whole: u64) -> String {
 fn trials(found: &Contracts) -> Markup {
     let ended_of = format!("{} of those at the beginning", of(found.churned, found.at_begin));
     let rows = [
-        ("Contracts at the beginning of the time", found.at_begin, String::new()),
-        ("made in it", found.made, String::new()),
-        ("ended in it, and not replaced by another one", found.ended, ended_of),
-        ("Contracts at its end", found.at_end, String::new()),
-        ("Trials that began in it", found.trials, String::new()),
-        ("of these became paid ones", found.trials_paid, of(found.trials_paid, found.trials)),
-        ("of these are not over", found.trials_running, of(found.trials_running, found.trials)),
+        ("Contracts at the beginning", found.at_begin, String::new()),
+        ("Contracts that were made", found.made, String::new()),
+        ("Contracts that ended, and were not replaced", found.ended, ended_of),
+        ("Contracts at the end", found.at_end, String::new()),
+        ("Trials that began", found.trials, String::new()),
+        ("Trials that became paid ones", found.trials_paid, of(found.trials_paid, found.trials)),
+        ("Trials that are not over", found.trials_running, of(found.trials_running, found.trials)),
         (
-            "of these are over and not invoiced yet",
+            "Trials that are over and not invoiced yet",
             found.trials_open(),
             of(found.trials_open(), found.trials),
         ),
-        ("of these ended without a sale", found.trials_ended, of(found.trials_ended, found.trials)),
+        ("Trials that ended without a sale", found.trials_ended, of(found.trials_ended, found.trials)),
     ];
     let rows =
         rows.map(|(what, count, share)| vec![html! { (what) }, html! { (number(count)) }, html! { (share) }]);
-    let columns = [Column::Text("What"), Column::Number("Contracts"), Column::Text("Share")];
+    let columns = [Column::Text("What"), Column::Number("Count"), Column::Text("Share")];
     html! {
         (table("Trials and contracts", &columns, &rows))
         p.note { "Of what is paid by the month or by use: what is paid once has no end." }

@@ -63,7 +63,7 @@ pub(super) fn rows(view: &View, disputes: &[Disputed]) -> Markup {
         Column::Text("Dispute"),
         Column::Text("Sale"),
         Column::Text("State"),
-        Column::Text("Opened (UTC)"),
+        Column::Text("Opened"),
         Column::Text("Answered until"),
         Column::Text("Decided"),
         Column::Number("Of the price"),

@@ -117,13 +117,19 @@ pub(super) fn waterfall(view: &View, lines: &[Line]) -> Markup {
                     }
                 }
             }
-            div.card { (chart::waterfall("From gross to net; the table has the figures", &falls, &on_axis(view.currency))) }
+            div.card.scroll role="region" aria-label="From gross to net, as a chart" tabindex="0" { (chart::waterfall("From gross to net; the table has the figures", &falls, &on_axis(view.currency))) }
         }
         p.note {
             "Sales count on the day that they were made, with what was taken back of them until now. "
             "Tax withheld is that of the payouts that were approved in the time."
         }
     }
+}
+
+/// What stands below a bar: a month, or a day without its year, which leaves room for it.
+fn below(step: &str) -> String {
+    let day = step.split_once('-').filter(|(_, rest)| rest.contains('-'));
+    day.map_or(step, |(_, day)| day).to_owned()
 }
 
 /// By day or month, as a chart and as a table.
@@ -139,7 +145,7 @@ pub(super) fn steps(view: &View, earned: &Earned) -> Result<Markup, Error> {
             Part { value: share, title: title("your share", share)? },
             Part { value: rest, title: title("others' shares", rest)? },
         ];
-        bars.push(Bar { name: step.step.clone(), parts });
+        bars.push(Bar { name: below(&step.step), parts });
         if step.sold != Sold::default() {
             rows.push([vec![html! { (step.step) }], sold(view, &step.sold)?].concat());
         }
@@ -154,7 +160,7 @@ pub(super) fn steps(view: &View, earned: &Earned) -> Result<Markup, Error> {
     rows.reverse();
     Ok(html! {
         div.above { h2 { "By " (name.to_lowercase()) } (view.csv("/earnings.csv")) }
-        div.card {
+        div.card.scroll role="region" aria-label="Earnings, as a chart" tabindex="0" {
             (chart::bars("Earnings over the time; the table below has the figures", &bars, &on_axis(view.currency)))
             (chart::legend("your share", "others' shares"))
         }

@@ -16,6 +16,7 @@ use maud::{Markup, html};
 use super::asked::{Asked, View, after, file, state};
 use crate::error::Error;
 use crate::shell::LogIn;
+use crate::web::layout::rail;
 
 const PAGE: &str = "/payouts";
 
@@ -68,7 +69,7 @@ pub(super) fn rows(view: &View, payouts: &[Payout]) -> Markup {
         vec![
             html! { a href=(format!("/dashboard/{}/payouts/{}", view.partner, payout.id)) { (payout.id) } },
             state(payout.state.as_str()),
-            html! { (payout.rail) },
+            html! { (rail(payout.rail)) },
             html! { (payout.bank_reference.as_deref().unwrap_or_default()) },
             html! { (money(payout.amount)) },
             html! { (money(payout.withheld)) },
@@ -112,7 +113,7 @@ pub(in crate::web) async fn one(
 fn summary(payout: &Payout) -> Markup {
     let mut all = vec![
         ("State", state(payout.state.as_str())),
-        ("By", html! { (payout.rail) }),
+        ("By", html! { (rail(payout.rail)) }),
         ("Bank reference", html! { (payout.bank_reference.as_deref().unwrap_or("none yet")) }),
         ("From your balance", html! { span data-line="amount" { (money(payout.amount)) } }),
         ("Tax withheld", html! { span data-line="withheld" { (money(payout.withheld)) } }),
@@ -126,7 +127,7 @@ fn summary(payout: &Payout) -> Markup {
 
 fn items(view: &View, explained: &ExplainedPayout) -> Markup {
     let columns = [
-        Column::Text("Date (UTC)"),
+        Column::Text("Date"),
         Column::Text("Why"),
         Column::Text("What"),
         Column::Text("Sale"),
@@ -151,7 +152,7 @@ fn items(view: &View, explained: &ExplainedPayout) -> Markup {
 }
 
 fn recoveries(recoveries: &[Recovery]) -> Markup {
-    let columns = [Column::Text("Date (UTC)"), Column::Text("What"), Column::Number("Amount")];
+    let columns = [Column::Text("Date"), Column::Text("What"), Column::Number("Amount")];
     let cells = |taken: &Recovery| {
         vec![minute(taken.step.at), html! { (taken.step.description) }, html! { (money(taken.amount)) }]
     };
@@ -160,7 +161,7 @@ fn recoveries(recoveries: &[Recovery]) -> Markup {
 
 fn steps(steps: &[PayoutStep]) -> Markup {
     let columns =
-        [Column::Text("Transaction"), Column::Text("Date (UTC)"), Column::Text("What"), Column::Text("Who")];
+        [Column::Text("Transaction"), Column::Text("Date"), Column::Text("What"), Column::Text("Who")];
     let cells = |step: &PayoutStep| {
         vec![html! { (step.transaction) }, minute(step.at), html! { (step.description) }, html! { (step.by) }]
     };

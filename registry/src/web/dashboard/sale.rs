@@ -135,7 +135,7 @@ fn history(view: &View, details: &SaleDetails) -> Markup {
     let notes: Vec<Vec<Markup>> = details.taken_back.iter().map(note).collect();
     let columns = [
         Column::Text("Credit note"),
-        Column::Text("Date (UTC)"),
+        Column::Text("Date"),
         Column::Text("Reason"),
         Column::Number("Of your earnings with its invoice"),
     ];
@@ -166,7 +166,7 @@ fn note(taken: &TakenBack) -> Vec<Markup> {
 fn entries(entries: &[Posted]) -> Markup {
     let columns = [
         Column::Text("Transaction"),
-        Column::Text("Date (UTC)"),
+        Column::Text("Date"),
         Column::Text("Kind"),
         Column::Text("What"),
         Column::Text("Account"),

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::Account;
 use chandlery_edge::{Path, Query};
 use chandlery_money::Finance;
-use chandlery_money::partners::{self, Order, SaleKey, SaleRow, Wanted, sales_csv};
+use chandlery_money::partners::{self, Order, SaleKey, SaleRow, SaleState, Wanted, sales_csv};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{LotRole, Page, Paging};
 use chandlery_pages::{Column, Heading, Sorting, day, minute, money, next_page, sortable_table};
@@ -84,7 +84,7 @@ fn heading<'a>(path: &str, wanted: &Wanted, column: Column<'a>, orders: [Order; 
 pub(super) fn rows(view: &View, wanted: &Wanted, found: &Page<SaleRow>) -> Markup {
     let is_own = wanted.role == LotRole::Seller;
     let path = format!("{}&referred={}", view.path(PAGE), !is_own);
-    let by_time = heading(&path, wanted, Column::Text("Date (UTC)"), [Order::Newest, Order::Oldest]);
+    let by_time = heading(&path, wanted, Column::Text("Date"), [Order::Newest, Order::Oldest]);
     let amounts = [Order::Largest, Order::Smallest];
     let mut headings = vec![
         Column::Text("Sale").into(),
@@ -117,7 +117,7 @@ fn cells(view: &View, row: &SaleRow) -> Vec<Markup> {
         html! { (row.customer) },
         html! {
             (state(row.state.as_str()))
-            @if let Some(at) = row.available_at { " " span.note { "until " (day(at)) } }
+            @if let Some(at) = row.available_at.filter(|_| row.state == SaleState::OnHold) { " " span.note { "until " (day(at)) } }
         },
     ];
     if let (Some(price), Some(paid)) = (row.price, row.paid) {

@@ -83,7 +83,8 @@ fn cells(view: &View, published: &PublishedStatement) -> Vec<Markup> {
 /// What accounts held, as people write it.
 fn held(held: &Held, currency: Currency) -> Markup {
     html! {
-        @for (account, minor) in held { div { (account) " " (written(*minor, currency)) } }
+        @if held.is_empty() { "nothing" }
+        @for (account, minor) in held { div { (account) " " span.number { (written(*minor, currency)) } } }
     }
 }
 
@@ -129,7 +130,7 @@ pub(in crate::web) async fn one(
     let left_out = statement.lines.len() - lines.len();
     let columns = [
         Column::Text("Transaction"),
-        Column::Text("Date (UTC)"),
+        Column::Text("Date"),
         Column::Text("Kind"),
         Column::Text("What"),
         Column::Text("Changes"),

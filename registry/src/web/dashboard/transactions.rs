@@ -33,7 +33,7 @@ pub(in crate::web) async fn list(
     drop(db);
     let columns = [
         Column::Text("No."),
-        Column::Text("Date (UTC)"),
+        Column::Text("Date"),
         Column::Text("What"),
         Column::Text("Available from"),
         Column::Number("Customer pays"),

@@ -59,7 +59,7 @@ fn told(parts: &[Allotment]) -> Markup {
         let (what, amount) = in_words(part);
         vec![html! { (what) }, html! { (amount) }]
     };
-    let columns = [Column::Text("It"), Column::Number("Amount")];
+    let columns = [Column::Text("What"), Column::Number("Amount")];
     table("What it is for", &columns, &parts.iter().map(row).collect::<Vec<_>>())
 }
 

@@ -100,7 +100,7 @@ fn went(parts: &[BankPart]) -> Markup {
 
 fn suggested(line: &BankLine) -> Markup {
     let columns = [
-        Column::Text("It"),
+        Column::Text("What"),
         Column::Text("What speaks for it"),
         Column::Text("Do"),
         Column::Number("Amount"),

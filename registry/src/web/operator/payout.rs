@@ -16,6 +16,7 @@ use crate::console::{self, Operator, PAYOUTS};
 use crate::error::Error;
 use crate::shell::shown_again;
 use crate::web::customer::frame::fault;
+use crate::web::layout::rail;
 
 words! {
     /// What becomes of a payout next.
@@ -108,7 +109,7 @@ fn about(payout: &Payout) -> Vec<(&'static str, Markup)> {
     let mut about = vec![
         ("Amount", html! { span data-figure="amount" { (money(payout.amount)) } }),
         ("Withheld", html! { (money(payout.withheld)) }),
-        ("Sent", html! { (money(payout.sent)) " by " (payout.rail) }),
+        ("Sent", html! { (money(payout.sent)) " by " (rail(payout.rail)) }),
         ("Proposed by", html! { (payout.proposed_by) }),
     ];
     if let Some(run) = payout.run {
@@ -144,7 +145,7 @@ fn next(operator: &Operator, payout: &Payout) -> Markup {
 
 fn items(explained: &ExplainedPayout) -> Markup {
     let columns = [
-        Column::Text("Date (UTC)"),
+        Column::Text("Date"),
         Column::Text("Why"),
         Column::Text("What"),
         Column::Text("Sale"),
@@ -166,7 +167,7 @@ fn items(explained: &ExplainedPayout) -> Markup {
 
 fn steps(steps: &[PayoutStep]) -> Markup {
     let columns =
-        [Column::Text("Transaction"), Column::Text("Date (UTC)"), Column::Text("What"), Column::Text("Who")];
+        [Column::Text("Transaction"), Column::Text("Date"), Column::Text("What"), Column::Text("Who")];
     let row = |step: &PayoutStep| {
         vec![html! { (step.transaction) }, minute(step.at), html! { (step.description) }, html! { (step.by) }]
     };

@@ -13,6 +13,7 @@ use maud::{Markup, html};
 
 use crate::console::{self, Operator, PAYOUTS};
 use crate::error::Error;
+use crate::web::layout::rail;
 
 const ALL: &str = "/operator/payouts/all";
 /// Where a run is proposed, and the runs are.
@@ -124,7 +125,7 @@ pub(super) fn rows(payouts: &[Payout]) -> Markup {
             html! { a href=(path(payout.id)) { (payout.id) } },
             html! { a href=(format!("/dashboard/{}", payout.partner)) { (payout.partner) } },
             state(payout.state),
-            html! { (payout.rail) },
+            html! { (rail(payout.rail)) },
             html! { (payout.proposed_by) },
             html! { @if let Some(name) = &payout.approved_by { (name) } },
             html! { (money(payout.amount)) },

@@ -16,6 +16,7 @@ use super::asking::{self, confirm, why_not, word};
 use super::payouts::{rows, run_path, run_state};
 use crate::console::{self, Operator, PAYOUTS, REQUESTS};
 use crate::error::Error;
+use crate::web::layout::rail;
 
 words! {
     /// What is done with a run as a whole.
@@ -146,8 +147,10 @@ pub(super) async fn step_page(
         (crumbs(&[Link { path: PAYOUTS, name: "Payouts" }, Link { path: &own, name: &above }], step.as_str()))
         h1 { (title) }
         p { (means) }
-        (concerned(&changed))
-        @if !changed.is_empty() { (confirm(&step_path(run.id), &[("step", step.as_str())], says)) }
+        @if changed.is_empty() { p { "No payout of this run waits for it." } } @else {
+            (concerned(&changed))
+            (confirm(&step_path(run.id), &[("step", step.as_str())], says))
+        }
         p { a href=(own) { "Cancel" } }
     };
     Ok(console::page(&operator, &title, PAYOUTS, &content))
@@ -160,7 +163,7 @@ fn concerned(payouts: &[&Payout]) -> Markup {
         vec![
             html! { (payout.id) },
             html! { (payout.partner) },
-            html! { (payout.rail) },
+            html! { (rail(payout.rail)) },
             html! { (money(payout.amount)) },
         ]
     };

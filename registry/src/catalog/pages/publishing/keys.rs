@@ -109,7 +109,7 @@ fn row(namespace: &Namespace, key: &KeyRecord, owns: bool) -> Vec<Markup> {
         html! {
             @if owns {
                 form.row method="post" action=(path) {
-                    input name="from" aria-label=(format!("From when on {id} is not to be trusted")) placeholder="now, or 2026-01-31T12:00:00Z";
+                    input name="from" size="28" aria-label=(format!("From when on {id} is not to be trusted")) placeholder="now, or 2026-01-31T12:00:00Z";
                     button.quiet { "Revoke" }
                 }
             }

@@ -6,6 +6,7 @@ use chandlery_pages::{Column, Tone, banner, bytes, facts, table};
 use chandlery_store::Db;
 use maud::{Markup, html};
 use semver::Version;
+use serde_json::Value;
 
 use crate::catalog::drafts::Draft;
 use crate::catalog::error::Error;
@@ -25,7 +26,9 @@ pub(super) async fn says(catalog: &Catalog, draft: &Draft, component: &Component
     let higher = chosen(&catalog.db, &release.plugin).await?.filter(|chosen| *chosen > release.version);
     let readme = match manifest.readme.clone() {
         Some(text) => markdown::prose(text).await?,
-        None => html! { p.none { "There is no readme: `chandlery build` takes it from README.md." } },
+        None => {
+            html! { p.none { "There is no readme: " code { "chandlery build" } " takes it from README.md." } }
+        }
     };
     let changelog = match manifest.changelog.clone() {
         Some(text) => Some(markdown::prose(text).await?),
@@ -43,8 +46,10 @@ pub(super) async fn says(catalog: &Catalog, draft: &Draft, component: &Component
         (parameters(manifest))
         @if let Some(before) = &before {
             h2 { "What changes since " (before.release.version) }
-            (compare::permissions(before.manifest.as_ref(), Some(manifest)))
-            (compare::parameters(before.manifest.as_ref(), Some(manifest)))
+            h3 { "What it may do" }
+            (compare::permissions_that_differ(before.manifest.as_ref(), Some(manifest)))
+            h3 { "Parameters" }
+            (compare::parameters_that_differ(before.manifest.as_ref(), Some(manifest)))
         }
         h2 { "Readme" }
         (readme)
@@ -98,17 +103,22 @@ fn parameters(manifest: &Manifest) -> Markup {
         .iter()
         .map(|(name, schema)| {
             let must = manifest.required.contains(name);
+            let mut schema = schema.clone();
+            let about = schema.as_object_mut().and_then(|schema| schema.remove("description"));
             vec![
                 html! { code { (name) } },
                 html! { @if must { "required" } @else { "optional" } },
-                html! { code { (schema) } },
+                html! {
+                    @if let Some(about) = about.as_ref().and_then(Value::as_str) { div { (about) } }
+                    code { (schema) }
+                },
             ]
         })
         .collect();
     html! {
         h2 { "Parameters" }
         @if rows.is_empty() { p { "It takes no parameters." } } @else {
-            (table("Parameters", &["Parameter", "Required?", "Schema"].map(Column::Text), &rows))
+            (table("Parameters", &["Parameter", "Required?", "What it is"].map(Column::Text), &rows))
         }
     }
 }
