@@ -2,6 +2,8 @@
 
 use maud::{Markup, Render, html};
 
+use crate::states::is_sentence;
+
 /// A field of one line.
 #[derive(Debug, Clone, Copy)]
 pub struct Field<'a> {
@@ -104,7 +106,7 @@ impl Render for Field<'_> {
 
 /// What is wrong with what was sent, above its form.
 pub fn fault(fault: Option<&str>) -> Markup {
-    html! { @if let Some(fault) = fault { p.fault role="alert" { (fault) } } }
+    html! { @if let Some(fault) = fault { p.fault.says[is_sentence(fault)] role="alert" { (fault) } } }
 }
 
 /// A field for one file of these media types. `hint` says what it may be; `fault`, what was wrong with the one that was sent.

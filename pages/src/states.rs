@@ -30,9 +30,15 @@ impl Failure<'_> {
         html! {
             p.note { "Error " (self.status) }
             h1 { (self.title) }
-            p { (self.detail) }
+            p.says[is_sentence(self.detail)] { (self.detail) }
             @if let Some(remedy) = self.remedy { p { (remedy) } }
             ul { @for link in self.links { li { a href=(link.path) { (link.name) } } } }
         }
     }
+}
+
+/// Whether a text begins with a word, which a page shows with a capital, rather than with a name, which is shown as it is.
+pub(crate) fn is_sentence(text: &str) -> bool {
+    let first = text.split(' ').next().unwrap_or_default();
+    !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
