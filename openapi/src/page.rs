@@ -10,13 +10,16 @@ use utoipa::openapi::path::Operation;
 use crate::operations::{DOCUMENT, STYLE, chapter, operations};
 
 pub(super) const RULES: &str = "\
+:root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem; padding: 0 1rem; }
 h2 { border-bottom: 1px solid; margin-top: 3rem; }
 h1, h3, p, dt, dd, nav { overflow-wrap: anywhere; }
 h3 code { font-size: 1rem; }
 dt { font-weight: 600; margin-top: .5rem; }
 pre { background: #8881; overflow-x: auto; padding: .5rem 1rem; }
-nav a { margin-right: .75rem; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem .75rem; }
+h1, h3, dt { line-height: 1.3; }
+dd { margin-left: 1.5rem; }
 ";
 
 /// The whole page: chapters with their operations, then the schemas that these name.
@@ -41,7 +44,7 @@ pub(super) fn page(document: &OpenApi) -> Markup {
             body {
                 main {
                     h1 { (document.info.title) }
-                    @if let Some(description) = &document.info.description { p { (description) } }
+                    @if let Some(description) = &document.info.description { p { (words(description)) } }
                     p { "For programs: " a href=(DOCUMENT) { "openapi.json" } "." }
                     nav aria-label="Chapters" {
                         @for name in chapters.keys() { a href={ "#" (name) } { (name) } }
@@ -70,12 +73,12 @@ fn operation(method: &str, path: &str, operation: &Operation) -> Markup {
         answers.into_iter().flatten().partition(|(status, _)| status.starts_with('2'));
     html! {
         h3 id=[operation.operation_id.as_deref()] { code { (method.to_uppercase()) " " (path) } }
-        @if let Some(summary) = &operation.summary { p { (summary) } }
-        @if let Some(description) = &operation.description { p { (description) } }
+        @if let Some(summary) = &operation.summary { p { (words(summary)) } }
+        @if let Some(description) = &operation.description { p { (words(description)) } }
         dl {
             @for parameter in said["parameters"].as_array().into_iter().flatten() {
                 dt { (text(&parameter["name"])) " in the " (text(&parameter["in"])) }
-                dd { (text(&parameter["description"])) " " (schema(&parameter["schema"])) }
+                dd { (words(text(&parameter["description"]))) " " (schema(&parameter["schema"])) }
             }
             @for (media_type, body) in bodies.into_iter().flatten() {
                 dt { "Body, " (media_type) }
@@ -84,7 +87,7 @@ fn operation(method: &str, path: &str, operation: &Operation) -> Markup {
             @for (status, answer) in fine {
                 dt { (status) }
                 dd {
-                    (text(&answer["description"]))
+                    (words(text(&answer["description"])))
                     @for (media_type, body) in answer["content"].as_object().into_iter().flatten() {
                         " " (media_type) ": " (schema(&body["schema"]))
                     }
@@ -113,6 +116,15 @@ fn link(name: &str) -> Markup {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// A text, in which what stands between backticks is code.
+fn words(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 0 { (part) } @else { code { (part) } }
+        }
+    }
 }
 
 fn pretty(value: &Value) -> String {
