@@ -20,6 +20,8 @@ details > div { border-left: 2px solid #8886; padding-left: 1rem; }
 dt { font-weight: 600; margin-top: .5rem; }
 pre { background: #8881; overflow-x: auto; padding: .5rem 1rem; }
 nav { display: flex; flex-wrap: wrap; gap: .25rem .75rem; }
+h1, dt { line-height: 1.3; }
+dd { margin-left: 1.5rem; }
 ";
 
 /// The whole page: chapters with their operations, then the schemas that these name, all of them folded. A link into one unfolds it.
@@ -44,7 +46,7 @@ pub(super) fn page(document: &OpenApi) -> Markup {
             body {
                 main {
                     h1 { (document.info.title) }
-                    @if let Some(description) = &document.info.description { p { (description) } }
+                    @if let Some(description) = &document.info.description { p { (words(description)) } }
                     p { "For programs: " a href=(DOCUMENT) { "openapi.json" } "." }
                     nav aria-label="Chapters" {
                         @for name in chapters.keys() { a href={ "#" (name) } { (name) } }
@@ -72,10 +74,10 @@ fn operation(method: &str, path: &str, operation: &Operation) -> Markup {
         details {
             summary {
                 code { (method.to_uppercase()) " " (path) }
-                @if let Some(summary) = &operation.summary { " " (summary) }
+                @if let Some(summary) = &operation.summary { " " (words(summary)) }
             }
             div id=[operation.operation_id.as_deref()] {
-                @if let Some(description) = &operation.description { p { (description) } }
+                @if let Some(description) = &operation.description { p { (words(description)) } }
                 (taken_and_answered(&serde_json::json!(operation)))
             }
         }
@@ -92,7 +94,7 @@ fn taken_and_answered(said: &Value) -> Markup {
         dl {
             @for parameter in said["parameters"].as_array().into_iter().flatten() {
                 dt { (text(&parameter["name"])) " in the " (text(&parameter["in"])) }
-                dd { (text(&parameter["description"])) " " (schema(&parameter["schema"])) }
+                dd { (words(text(&parameter["description"]))) " " (schema(&parameter["schema"])) }
             }
             @for (media_type, body) in bodies.into_iter().flatten() {
                 dt { "Body, " (media_type) }
@@ -101,7 +103,7 @@ fn taken_and_answered(said: &Value) -> Markup {
             @for (status, answer) in fine {
                 dt { (status) }
                 dd {
-                    (text(&answer["description"]))
+                    (words(text(&answer["description"])))
                     @for (media_type, body) in answer["content"].as_object().into_iter().flatten() {
                         " " (media_type) ": " (schema(&body["schema"]))
                     }
@@ -130,6 +132,15 @@ fn link(name: &str) -> Markup {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// A text, in which what stands between backticks is code.
+fn words(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 0 { (part) } @else { code { (part) } }
+        }
+    }
 }
 
 fn pretty(value: &Value) -> String {

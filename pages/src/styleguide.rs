@@ -100,7 +100,7 @@ fn forms() -> Markup {
             (select("choice", "One of", "two", &[("one", "The first"), ("two", "The second")]))
             (checkbox("yes", "Yes", true))
             (checkbox("no", "No", false))
-            div { button { "Send" } " " button.quiet type="button" { "Not now" } }
+            div { button { "Send" } " " button.danger type="button" { "Remove" } " " button.quiet type="button" { "Not now" } }
         }
     }
 }

@@ -157,7 +157,7 @@ fn asking(by: &Actor, act: Act, deployment: &Deployment, fault: Option<&str>) ->
             @if act == Act::Remove {
                 (Field::new("typed", "Type the name of the deployment to remove it").fault(fault).required())
             }
-            button { (act.name()) " " (name) }
+            button.danger[act == Act::Remove] { (act.name()) " " (name) }
         }
         p { a href=(path) { "Cancel" } }
     };

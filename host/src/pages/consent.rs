@@ -67,13 +67,13 @@ pub(super) fn about(prospect: &Prospect) -> Markup {
     html! {
         p.lead { (prospect.title) }
         p { (prospect.description) }
-        (facts(&[
+        div.card { (facts(&[
             ("Kind", html! { (prospect.kind) }),
             ("Component", html! { code { (prospect.component) } }),
             ("Signed artifact", html! { code { (prospect.artifact) } }),
             ("Entry of the log", html! { (prospect.log_index) }),
             ("Installed", installed),
-        ]))
+        ])) }
     }
 }
 
@@ -125,7 +125,10 @@ pub(super) fn permissions(prospect: &Prospect) -> Markup {
     html! {
         @if rows.is_empty() { p { "It asks for nothing." } }
         @else { (table("Permissions", &[Column::Text("What"), Column::Text("Permission"), Column::Text("Standing")], &rows)) }
-        p.note { "Granted all of that, " (permissions_in_words(prospect.kind, &prospect.asks)) "." }
+        p.note {
+            @if rows.is_empty() { "Without any permission, " } @else { "Granted all of that, " }
+            (permissions_in_words(prospect.kind, &prospect.asks)) "."
+        }
         @if let Some(meters) = meters_in_words(&prospect.meters) { p.note { "Beside its permissions, " (meters) "." } }
         @if !prospect.is_read {
             p.note {

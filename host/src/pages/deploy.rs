@@ -159,7 +159,12 @@ async fn shown(host: &Host, by: &Actor, draft: &Draft, fault: Option<Problem>) -
         None => format!("Deploy {}", around.locked.release.plugin),
     };
     let content = html! {
-        (crumbs(&[DEPLOYMENTS], &title))
+        @match &draft.upgrades {
+            Some((name, _)) => {
+                (crumbs(&[DEPLOYMENTS, Link { path: &format!("/deployments/{name}"), name }], "Upgrade"))
+            },
+            None => (crumbs(&[DEPLOYMENTS], &title)),
+        }
         h1 { (title) }
         @if let Some(fault) = &fault { (problem::above(fault, &[], &[])) }
         (releases(draft, &around.locked))

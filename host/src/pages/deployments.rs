@@ -51,7 +51,7 @@ pub(super) async fn page(
     let is_first = paging.after().is_none();
     let content = html! {
         h1 { "Deployments" }
-        @if by.must_be(HostRole::Deployer).is_ok() { p { a href="/deploy" { "Deploy a plugin" } } }
+        @if by.must_be(HostRole::Deployer).is_ok() { p { a.button href="/deploy" { "Deploy a plugin" } } }
         (filters(&sought, &targets))
         @if rows.is_empty() { (none(&by, &sought, is_first)) } @else { (table("Deployments", &COLUMNS, &rows)) }
         (next_page(next.map(|next| link(&sought, Some(next.as_str()))).as_deref()))

@@ -88,7 +88,7 @@ fn filters(asked: &Asked, path: &str, deployment: &Deployment, tails: &[LogTail]
     replicas.dedup();
     let replicas = replicas.into_iter().map(|replica| (replica, replica));
     let replicas: Vec<(&str, &str)> = [("", "All")].into_iter().chain(replicas).collect();
-    let current = format!("{}, the one that should run", deployment.revision);
+    let current = format!("{} (current)", deployment.revision);
     let all = LogsOf::All.to_string();
     let mut others: Vec<i64> = tails.iter().filter_map(|tail| tail.of().1).collect();
     others.retain(|revision| *revision != deployment.revision);

@@ -39,7 +39,7 @@ pub(super) async fn page(State(host): State<Host>, SignedIn(by): SignedIn) -> Re
     }
     let content = html! {
         h1 { "Plugins" }
-        @if by.must_be(HostRole::Approver).is_ok() { p { a href="/plugins/install" { "Install a plugin" } } }
+        @if by.must_be(HostRole::Approver).is_ok() { p { a.button href="/plugins/install" { "Install a plugin" } } }
         @else { p.note { "An approver installs plugins." } }
         (licence(&entitlement))
         @for shown in &plugins { (plugin(&by, shown, &entitlement.plugins)) }

@@ -11,7 +11,7 @@ use chandlery_pages::{Column, Link, crumbs, minute, table};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::values::DEPLOYMENTS;
+use super::values::{self, DEPLOYMENTS};
 use super::{layout, plan, problem};
 use crate::deployments::Former;
 use crate::error::Error;
@@ -94,6 +94,7 @@ async fn shown(
             None => "",
         }
         h2 { "Revisions" }
+        p { "Choose one to see what going back to it would change. Nothing is done before you confirm it." }
         (list(&path, now, &revisions))
     };
     Ok((status, layout::page(&title, Some(by), content)).into_response())
@@ -117,13 +118,13 @@ fn list(path: &str, now: i64, revisions: &[Revision]) -> Markup {
             html! { (number) },
             html! { (minute(revision.created_at)) },
             html! { (revision.release) },
-            html! { (revision.state) @if !revision.detail.is_empty() { ": " (revision.detail) } },
+            html! { (values::rollout(revision.state)) @if !revision.detail.is_empty() { " " (revision.detail) } },
             html! { (revision.made_by.as_deref().unwrap_or_default()) },
             link,
         ]
     };
     let rows: Vec<Vec<Markup>> = revisions.iter().map(row).collect();
-    let columns = ["Revision", "Made", "Release", "Rollout", "By", "Cancel"].map(Column::Text);
+    let columns = ["Revision", "Made", "Release", "Rollout", "By", "Roll back"].map(Column::Text);
     table("Revisions", &columns, &rows)
 }
 

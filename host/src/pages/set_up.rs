@@ -52,6 +52,7 @@ fn ended() -> Response {
     let content = html! {
         h1 { "This invitation is no longer valid" }
         p { "An invitation is valid for 24 hours and can be used once. Ask an admin of the host for another one." }
+        p { "If your password is set already, " a href="/login" { "sign in" } "." }
     };
     (StatusCode::NOT_FOUND, layout::page("Invitation", None, content)).into_response()
 }

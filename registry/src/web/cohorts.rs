@@ -25,7 +25,7 @@ pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> 
     let content = html! {
         h1 { "Cohorts" }
         p { (found.definition) }
-        p { a href="/api/v1/figures/cohorts.csv" { "As a table" } " · " a href="/figures" { "All figures" } }
+        p { a href="/api/v1/figures/cohorts.csv" { "Download as CSV" } " · " a href="/figures" { "All figures" } }
         h2 { "By count" }
         (table("By count", &found.cohorts, by_count))
         h2 { "By MRR" }
@@ -44,17 +44,27 @@ fn table(label: &str, cohorts: &[Cohort], text: impl Fn(&CohortMonth) -> String)
     html! {
         div.card.scroll role="region" aria-label=(label) tabindex="0" {
             table {
-                thead { tr { th { "First paid in" } th.number { "Customers" } @for month in 0..months { th.number { "+" (month) } } } }
+                thead { tr { th { "First paid in" } th.number { "Customers" } @for month in 0..months { th.number { (after(month)) } } } }
                 tbody {
                     @for cohort in cohorts {
                         tr {
                             td { a href=(format!("/figures/{}", cohort.month)) { (cohort.month) } } td.number { (cohort.customers) }
                             @for cell in cohort.months.iter().take(months) { td.number { (text(cell)) } }
+                            @for _ in cohort.months.len()..months { td {} }
                         }
                     }
-                    tr { td { "All" } td.number { (customers) } }
+                    tr { td { "All" } td.number { (customers) } @for _ in 0..months { td {} } }
                 }
             }
         }
+    }
+}
+
+/// How long after the month of the first payment a month is.
+fn after(month: usize) -> String {
+    match month {
+        0 => "That month".into(),
+        1 => "1 month later".into(),
+        _ => format!("{month} months later"),
     }
 }

@@ -43,7 +43,7 @@ fn times(ratio: Option<Ratio>) -> String {
 }
 
 fn money(money: Option<Balance>) -> String {
-    money.map_or("—".into(), |money| money.to_string())
+    money.map_or("—".into(), chandlery_pages::money)
 }
 
 /// A month's name, and that it is not over.
@@ -57,13 +57,13 @@ fn named(month: &MonthFigures) -> String {
 fn cards(latest: &MonthFigures) -> Markup {
     html! {
         dl.cards {
-            div.card { dt { "MRR" } dd data-figure="mrr" { (money(latest.mrr)) } dd.note { (latest.accounts) " accounts, at the end of " (named(latest)) } }
+            div.card { dt { "MRR" } dd data-figure="mrr" { (money(latest.mrr)) } dd.note { (latest.accounts) @if latest.accounts == 1 { " account" } @else { " accounts" } ", at the end of " (named(latest)) } }
             div.card { dt { "ARR" } dd data-figure="arr" { (money(latest.arr)) } dd.note { "12 × MRR" } }
             div.card { dt { "NRR" } dd data-figure="nrr" { (percent(latest.nrr)) } dd.note { "of those of 12 months ago" } }
             div.card { dt { "GMV" } dd data-figure="gmv" { (money(latest.gmv)) } dd.note { (percent(latest.take_rate)) " of it kept" } }
             div.card { dt { "Gross margin" } dd data-figure="margin" { (percent(latest.gross_margin)) } dd.note { "of " (money(latest.plans)) " from plans and " (money(latest.commission)) " from sales in " (named(latest)) } }
             div.card { dt { "Magic number" } dd data-figure="magic" { (times(latest.magic_number)) } dd.note { "growth by what was spent for it" } }
-            div.card { dt { "Activation" } dd data-figure="activation" { (percent(latest.activation_30)) } dd.note { "of " (latest.sign_ups) " sign-ups have deployed within 30 days" } }
+            div.card { dt { "Activation" } dd data-figure="activation" { (percent(latest.activation_30)) } dd.note { "of " (latest.sign_ups) @if latest.sign_ups == 1 { " sign-up has deployed" } @else { " sign-ups have deployed" } " within 30 days" } }
         }
     }
 }
@@ -121,7 +121,7 @@ fn by_figure(found: &Figures, month: &MonthFigures) -> Markup {
                             @if let Some(current) = current { (cell(current, figure)) }
                             td.number { @if let Some(row) = &target { (row.target) } }
                             td.number { @if let Some(difference) = target.as_ref().and_then(|row| row.difference) { (difference) } }
-                            td { (meaning(figure)) }
+                            td { div.words { (meaning(figure)) } }
                         }
                     }
                 }
@@ -184,6 +184,7 @@ pub(super) async fn month(
             table {
                 thead { tr { th { "Account" } th { "Tier" } th { "Change" } th.number { "Before" } th.number { "Now" } th.number { "Invoice" } } }
                 tbody {
+                    @if rows.accounts.is_empty() { (none(6)) }
                     @for row in &rows.accounts {
                         tr {
                             td { (row.account) } td { (row.tier) }
@@ -202,10 +203,11 @@ pub(super) async fn month(
             table {
                 thead { tr { th { "Seller" } th { "Of" } th.number { "Sales" } th.number { "Gross" } th.number { "In GMV" } th.number { "Kept" } } }
                 tbody {
+                    @if rows.sales.is_empty() { (none(6)) }
                     @for row in &rows.sales {
                         tr {
                             td { (row.seller) } td { @if row.services { "services" } @else { "plugins" } } td.number { (row.sales) }
-                            td.number { (row.gross) } td.number { (money(row.converted)) } td.number { (money(row.kept_converted)) }
+                            td.number { (money(Some(row.gross))) } td.number { (money(row.converted)) } td.number { (money(row.kept_converted)) }
                         }
                     }
                 }
@@ -216,11 +218,12 @@ pub(super) async fn month(
             table {
                 thead { tr { th { "Credit note" } th.number { "Invoice" } th.number { "Given back" } th.number { "In the figures" } } }
                 tbody {
+                    @if rows.refunds.is_empty() { (none(4)) }
                     @for row in &rows.refunds {
                         tr {
                             td { (row.credit_note) }
                             td.number { @if let Some(invoice) = row.invoice { a href=(format!("/api/v1/invoices/{invoice}/page")) { (invoice) } } }
-                            td.number { (row.amount) } td.number { (money(row.converted)) }
+                            td.number { (money(Some(row.amount))) } td.number { (money(row.converted)) }
                         }
                     }
                 }
@@ -238,11 +241,17 @@ fn postings(label: &str, rows: &[PostingRow]) -> Markup {
             table {
                 thead { tr { th { "Account of the ledger" } th.number { "Posted" } th.number { "In the figures" } } }
                 tbody {
+                    @if rows.is_empty() { (none(3)) }
                     @for row in rows {
-                        tr { td { (row.account) } td.number { (row.posted) } td.number { (money(row.converted)) } }
+                        tr { td { code { (row.account) } } td.number { (money(Some(row.posted))) } td.number { (money(row.converted)) } }
                     }
                 }
             }
         }
     }
+}
+
+/// The row of a table that has no others.
+fn none(columns: usize) -> Markup {
+    html! { tr { td colspan=(columns) { "None." } } }
 }

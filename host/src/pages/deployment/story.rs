@@ -32,7 +32,7 @@ pub(super) async fn of(host: &Host, name: &str, paging: &Paging<i64>) -> Result<
 
 fn history(name: &str, Page { items, next }: Page<Revision>) -> Markup {
     let columns = [
-        Column::Number("Revision"),
+        Column::Text("Revision"),
         Column::Text("Rollout"),
         Column::Text("Release"),
         Column::Text("Cause"),

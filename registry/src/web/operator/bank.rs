@@ -42,7 +42,7 @@ pub(super) async fn page(
     let content = html! {
         h1 { "Bank" }
         form.card.filters method="get" action=(BANK) {
-            (select("state", "Lines", chosen, &states))
+            (select("state", "State", chosen, &states))
             div { button { "Show" } }
         }
         (lines(&found, chosen))

@@ -39,7 +39,7 @@ pub(super) async fn page(
     let content = html! {
         h1 { "Customers" }
         form.card.filters method="get" action=(CUSTOMERS) {
-            (Field::new("q", "Letters of the name").kind("search").value(&sought.q))
+            (Field::new("q", "Name, or a part of it").kind("search").value(&sought.q))
             div { button { "Search" } }
         }
         (all(&found, &sought.q))
@@ -77,9 +77,9 @@ fn row(customer: &Customer) -> Vec<Markup> {
     vec![
         html! { a href=(path(&customer.account)) { (customer.account) } },
         html! { (customer.tier) },
-        html! { @if let Some(at) = customer.invoiced_at { (day(at)) } },
+        html! { @match customer.invoiced_at { Some(at) => (day(at)), None => "–" } },
         html! { (signed(customer.invoices)) },
-        html! { @for (owed, _) in &customer.owed { div { (money(*owed)) } } },
+        html! { @if customer.owed.is_empty() { "–" } @for (owed, _) in &customer.owed { div { (money(*owed)) } } },
         html! { @for (_, overdue) in overdue { div { (badge(Tone::Bad, &money(*overdue))) } } },
     ]
 }

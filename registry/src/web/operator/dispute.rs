@@ -115,7 +115,10 @@ fn about(dispute: &Dispute, now: Timestamp) -> Vec<(&'static str, Markup)> {
         let said = |word: &Option<String>| word.clone().unwrap_or_else(|| "nothing".into()).replace('_', " ");
         about.push(("The processor says", html! { (said(&told.status)) }));
         about.push(("The customer's bank says", html! { (said(&told.reason)) }));
-        about.push(("Evidence submitted", html! { (told.submissions) " times" }));
+        about.push((
+            "Evidence submitted",
+            html! { (told.submissions) @if told.submissions == 1 { " time" } @else { " times" } },
+        ));
     }
     about
 }
@@ -132,7 +135,7 @@ fn next(dispute: &Dispute, now: Timestamp) -> Markup {
                 p.actions { a.button href=(format!("{DASHBOARD}/{payment}")) rel="noreferrer" { "Open it on Stripe's dashboard" } }
             }
             (DisputeState::Open, None) => {
-                p { "It was recorded by hand, and so is how it was decided. Evidence is sent to whoever holds the payment." }
+                p { "It was recorded by hand, and so is its outcome. Send evidence to whoever holds the payment, and record here what they decide." }
                 p.actions {
                     @for outcome in Outcome::ALL {
                         a.button href=(decision_path(&dispute.id, outcome)) { (outcome.says()) }
@@ -200,7 +203,7 @@ fn happened(steps: &[DisputeStep]) -> Markup {
         };
         vec![
             minute(step.at),
-            html! { (step.what) },
+            html! { div.words { (step.what) } },
             html! { (step.by) },
             html! { @if let Some(number) = step.transaction { (number) } },
             booked,
@@ -221,7 +224,7 @@ pub(super) async fn decision_page(
     let about = [("Amount", html! { (money(dispute.amount)) }), ("Customer", customer(&dispute))];
     let fields = [("id", dispute.id.as_str()), ("outcome", outcome.as_str())];
     let content = html! {
-        (crumbs(&[Link { path: DISPUTES, name: "Disputes" }, Link { path: &own, name: &dispute.id }], outcome.as_str()))
+        (crumbs(&[Link { path: DISPUTES, name: "Disputes" }, Link { path: &own, name: &dispute.id }], outcome.says()))
         h1 { (title) }
         p { (outcome.means()) }
         div.card { (facts(&about)) }

@@ -37,7 +37,7 @@ pub(super) async fn page(
     let content = html! {
         h1 { "Disputes" }
         form.card.filters method="get" action=(DISPUTES) {
-            (select("state", "Disputes", chosen, &states))
+            (select("state", "State", chosen, &states))
             div { button { "Show" } }
         }
         @if found.items.is_empty() {

@@ -53,7 +53,7 @@ fn all(page: &Page<PolicyVersion>, current: i64) -> Markup {
             html! { (version.version) @if version.version == current { " " (badge(Tone::Good, "in force")) } },
             day(version.since),
             commission(&version.policy),
-            html! { @for (plugin, rate) in &version.policy.exceptions { div { (plugin) ": " (rate) } } },
+            html! { @if version.policy.exceptions.is_empty() { "none" } @for (plugin, rate) in &version.policy.exceptions { div { (plugin) ": " (rate) } } },
             others(&version.policy),
         ]
     };
@@ -84,7 +84,7 @@ fn others(policy: &RevenueSharePolicy) -> Markup {
     html! {
         div { "services: " (policy.services) }
         div { "referrers: " (policy.referral) }
-        div { "reserve: " (policy.reserve.rate) " for " (policy.reserve.days) " days" }
+        div { "reserve: " (policy.reserve.rate) " for " (policy.reserve.days) @if policy.reserve.days == 1 { " day" } @else { " days" } }
         @for least in minimum { div { "paid out from " (money(least)) } }
     }
 }

@@ -55,7 +55,7 @@ pub(super) async fn page(
         h1 { "What goes back to customers" }
         @if let Some(file) = made.file.filter(|_| !of_file.is_empty()) { (file_made(file, &of_file)) }
         form.card.filters method="get" action=(SEND_BACKS) {
-            (select("state", "Transfers", chosen, &states))
+            (select("state", "State", chosen, &states))
             div { button { "Show" } }
         }
         @if !sums.is_empty() { p data-figure="totals" { "All of them: " (totals(&sums)) "." } }
@@ -118,7 +118,7 @@ fn rows(label: &str, transfers: &[SendBack]) -> Markup {
             html! { a href=(path(&back.reference)) { (back.reference) } },
             state(back.state),
             customer(back),
-            html! { (back.cause) },
+            html! { div.words { (back.cause) } },
             payee(back.to.as_ref()),
             html! { @if let Some(file) = back.file { (file_link(file)) } },
             html! { (money(back.amount)) },

@@ -35,7 +35,7 @@ fn framed(operator: &Operator, month: Month, content: &Markup) -> Markup {
     let above = month.to_string();
     let content = html! {
         (crumbs(&[Link { path: CLOSE, name: "Close of months" }, Link { path: &own, name: &above }], "Trial"))
-        h1 { (title) }
+        h1 { "What closing " time { (month) } " would do" }
         (content)
         p { a href=(own) { "Back to the close" } }
     };
@@ -44,7 +44,7 @@ fn framed(operator: &Operator, month: Month, content: &Markup) -> Markup {
 
 fn told(tried: &MonthTrial) -> Markup {
     html! {
-        p { "It was closed, looked at, and taken back: nothing has changed. What is booked until the close comes to it." }
+        p { "It was closed, looked at, and taken back: nothing has changed. Whatever is booked before the month is closed is added." }
         @if !tried.left_out.is_empty() {
             (banner(Tone::Warning, &html! {
                 "Could not be charged, and would be set aside:" ul { @for why in &tried.left_out { li { (why) } } }
