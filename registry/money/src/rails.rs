@@ -32,7 +32,7 @@ pub use bank::{
     texts as statement_texts,
 };
 pub(crate) use outbox::undecided_in_words as undecided_requests;
-pub use outbox::{count_undecided as count_undecided_requests, waiting as requests_waiting};
+pub use outbox::{count_undecided as count_undecided_requests, return_payout, waiting as requests_waiting};
 pub(crate) use own_accounts::set as set_own_account;
 pub(crate) use processor_routes::give_back_within as give_surplus_back;
 pub use routes::routes;
