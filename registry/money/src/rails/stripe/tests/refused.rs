@@ -297,3 +297,29 @@ async fn what_is_on_its_way_is_not_decided() {
         assert_eq!(settles(&finance, "refund:r", SettlementWay::Credit).await, is_settled, "{until}");
     }
 }
+
+#[tokio::test]
+async fn all_that_is_due_is_sent_however_much_it_is() {
+    let (_folder, mut finance, stripe, processor) = owed().await;
+    finance.processor = Some(Arc::new(processor));
+    assert!(stripe.with(|account| account.pay("pi_1")));
+    for number in 0..120 {
+        sqlx::query(
+            "insert into processor_outbox (key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason)
+             select 'refund:r' || $1, kind, about, destination, currency, 1, owed_at, due_at, tries, reason
+             from processor_outbox where key = 'refund:r'",
+        )
+        .bind(number)
+        .execute(finance.db.read())
+        .await
+        .unwrap();
+    }
+    rails::catch_up_with_processor(&finance, now()).await.unwrap();
+    assert_eq!(stripe.with(|account| account.each("refunds").count()), 121);
+    // What is not taken is due later, so that this ends.
+    sqlx::query("update processor_outbox set answered_at = null").execute(finance.db.read()).await.unwrap();
+    stripe.refuse(Some("it is down"));
+    rails::catch_up_with_processor(&finance, now()).await.unwrap();
+    let owed = outbox::list(&finance.db, &Paging::first(200)).await.unwrap().items;
+    assert!(owed.iter().all(|one| one.tries == 2 && one.due_at > now()), "{owed:?}");
+}
