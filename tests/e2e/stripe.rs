@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use axum::http::StatusCode;
 use chandlery_stripe::Stripe;
 use serde_json::{Value, json};
 
@@ -287,9 +288,10 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
     assert_eq!((books["liabilities:credit:initech"], books["assets:receivable:customers"]), (-2000, 0));
 
     // What Stripe refuses for good is not sent any more: an operator says what becomes of it.
-    stripe.refuse_refunds(Some("charge_not_refundable"));
+    let refusal = (StatusCode::BAD_REQUEST, "charge_not_refundable");
+    stripe.refuse_to_make("refunds", Some(refusal));
     operator.ok(&["invoices", "refund", &invoice, "10.00 USD", "--reason", "old", "--key", "R-3"]);
-    stripe.refuse_refunds(None);
+    stripe.refuse_to_make("refunds", None);
     let refused = operator.ok(&["books", "requests"])[0].clone();
     assert_eq!((&refused["key"], &refused["state"]), (&json!("refund:R-3"), &json!("refused")), "{refused}");
     operator.ok(&["invoices", "refund", &invoice, "10.00 USD", "--reason", "old", "--key", "R-3"]);

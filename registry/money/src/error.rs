@@ -219,6 +219,9 @@ pub enum Error {
     /// The processor of payments refused, or does not answer.
     #[error("the processor of payments did not do it: {0}")]
     Processor(String),
+    /// The processor of payments has answered that it does not do something: it has not, and may later.
+    #[error("the processor of payments refuses it: {0}")]
+    Refused(String),
     /// The processor of payments refused something that it will not do later either.
     #[error("the processor of payments refuses it for good ({code}): {reason}")]
     RefusedForGood {
@@ -289,7 +292,7 @@ impl Explain for Error {
             Self::Chain { .. } => &USAGE_REFUSED,
             Self::HostSilent { .. } => &HOST_SILENT,
             Self::NoRate { .. } => &NO_RATE,
-            Self::Processor(_) | Self::RefusedForGood { .. } => &PROCESSOR,
+            Self::Processor(_) | Self::Refused(_) | Self::RefusedForGood { .. } => &PROCESSOR,
             Self::QuotedAnew { .. } => &QUOTED_ANEW,
             Self::PrivateAddress(_) => &PRIVATE_ADDRESS,
             Self::Unbalanced { .. } | Self::Nameless { .. } | Self::Mail(_) | Self::Damaged(_) => {

@@ -32,7 +32,7 @@ pub use bank::{
     texts as statement_texts,
 };
 pub(crate) use outbox::undecided_in_words as undecided_requests;
-pub use outbox::{count_undecided as count_undecided_requests, waiting as requests_waiting};
+pub use outbox::{count_undecided as count_undecided_requests, return_payout, waiting as requests_waiting};
 pub(crate) use own_accounts::set as set_own_account;
 pub(crate) use processor_routes::give_back_within as give_surplus_back;
 pub use routes::routes;
@@ -51,6 +51,9 @@ pub use stripe::{
     receive as receive_event,
 };
 pub(crate) use stripe::{answer_by, events_of, payer as payer_of, told as told_dispute};
+
+/// How often what is due to be told to the processor is looked at in one go: 50 requests and 100 events each time.
+const ROUNDS_MAX: usize = 1000;
 
 /// What a payment is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,12 +278,19 @@ pub(crate) async fn tell_of_refund(finance: &Finance, actor: &Actor, key: &str, 
     }
 }
 
-/// Sends what the processor of payments is owed to be told and is due by `now`, and tries again what it has told and the books could not
-/// follow yet. Nothing, where there is none.
+/// Sends all that the processor of payments is owed to be told and is due by `now`, and tries again all that it has told and the books
+/// could not follow yet. Nothing, where there is none.
 pub async fn catch_up_with_processor(finance: &Finance, now: Timestamp) -> Result<(), Error> {
     let Some(processor) = finance.processor.as_deref() else { return Ok(()) };
-    outbox::send_due(&finance.db, processor, now).await?;
-    stripe::retry_parked(&finance.db, processor, finance.hold_days, now).await
+    // What fails is due later than `now`, so that this ends by itself.
+    for _ in 0..ROUNDS_MAX {
+        let is_sent = outbox::send_due(&finance.db, processor, now).await?;
+        let is_followed = stripe::retry_parked(&finance.db, processor, finance.hold_days, now).await?;
+        if !is_sent && !is_followed {
+            break;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

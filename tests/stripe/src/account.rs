@@ -203,7 +203,7 @@ impl Account {
     }
 
     /// Money leaves for a connected account.
-    pub(crate) fn transfer(&mut self, mut transfer: Value) -> Value {
+    pub fn transfer(&mut self, mut transfer: Value) -> Value {
         transfer["id"] = json!(self.next_id("transfers", "tr"));
         transfer["object"] = json!("transfer");
         transfer["amount_reversed"] = json!(0);

@@ -19,16 +19,21 @@ const BODY_MAX: usize = 1 << 20;
 /// Where pages are made on which customers pay.
 const SESSIONS: &str = "checkout/sessions";
 
+/// The answers that are not kept under a key: what was asked for was not begun.
+const FORGOTTEN: [StatusCode; 3] =
+    [StatusCode::UNAUTHORIZED, StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS];
+
 type Answer = (StatusCode, Json<Value>);
 type Fields = BTreeMap<String, String>;
 
 #[derive(Default)]
 struct Inner {
     account: Account,
-    /// By idempotency key: what was asked for, and the answer.
-    known: BTreeMap<String, ((String, Fields), Value)>,
+    /// By idempotency key: what was asked for, and the answer, be it a refusal.
+    known: BTreeMap<String, ((String, Fields), (StatusCode, Value))>,
     refuses: Option<String>,
-    refuses_refunds: Option<String>,
+    /// By the kind of what is not made: the status and code that are answered.
+    refuses_to_make: BTreeMap<String, (StatusCode, String)>,
 }
 
 #[derive(Clone)]
@@ -77,9 +82,15 @@ impl Stripe {
         self.served.with(|inner| inner.refuses = message.map(str::to_owned));
     }
 
-    /// From now on refunds are refused for good, by this code or, without one, are made again.
-    pub fn refuse_refunds(&self, code: Option<&str>) {
-        self.served.with(|inner| inner.refuses_refunds = code.map(str::to_owned));
+    /// From now on what is of a kind, such as `refunds`, is refused by this status and code or, without them, is made again, where that
+    /// is asked for by a key that was not refused.
+    pub fn refuse_to_make(&self, kind: &str, refusal: Option<(StatusCode, &str)>) {
+        self.served.with(|inner| match refusal {
+            Some((status, code)) => {
+                inner.refuses_to_make.insert(kind.to_owned(), (status, code.to_owned()));
+            }
+            None => drop(inner.refuses_to_make.remove(kind)),
+        });
     }
 }
 
@@ -127,29 +138,37 @@ async fn answer(served: &Served, kind: String, request: Request) -> Answer {
         return invalid(StatusCode::BAD_REQUEST, "no idempotency key");
     };
     let fields: Fields = form_urlencoded::parse(&body).into_owned().collect();
-    if kind == "refunds"
-        && let Some(code) = served.with(|inner| inner.refuses_refunds.clone())
-    {
-        let message = "This charge cannot be refunded.";
-        let error = json!({ "type": "invalid_request_error", "code": code, "message": message });
-        return (StatusCode::BAD_REQUEST, Json(json!({ "error": error })));
-    }
     let asked = (kind, fields);
     served.with(|inner| match inner.known.get(key) {
-        Some((known, answer)) if *known == asked => (StatusCode::OK, Json(answer.clone())),
+        Some((known, (status, answer))) if *known == asked => (*status, Json(answer.clone())),
         Some(_) => error(
             StatusCode::BAD_REQUEST,
             "idempotency_error",
             "Keys for idempotent requests can only be used with the same parameters they were first used with.",
         ),
-        None => match make(&mut inner.account, &asked.0, &asked.1) {
-            Some(made) => {
-                inner.known.insert(key.to_owned(), (asked, made.clone()));
-                (StatusCode::OK, Json(made))
+        None => {
+            let (status, Json(answer)) = inner.answer(&asked.0, &asked.1);
+            if !FORGOTTEN.contains(&status) {
+                inner.known.insert(key.to_owned(), (asked, (status, answer.clone())));
             }
-            None => cannot(&inner.account, &asked.0, &asked.1),
-        },
+            (status, Json(answer))
+        }
     })
+}
+
+impl Inner {
+    /// Does what was asked for the first time, or refuses it.
+    fn answer(&mut self, kind: &str, fields: &Fields) -> Answer {
+        if let Some((status, code)) = self.refuses_to_make.get(kind) {
+            let message = format!("{kind} cannot be made.");
+            let error = json!({ "type": "invalid_request_error", "code": code, "message": message });
+            return (*status, Json(json!({ "error": error })));
+        }
+        match make(&mut self.account, kind, fields) {
+            Some(made) => (StatusCode::OK, Json(made)),
+            None => cannot(&self.account, kind, fields),
+        }
+    }
 }
 
 /// Why something cannot be done, as Stripe puts it: of a refund that is too large, without a code.

@@ -108,7 +108,9 @@ async fn set_clock(
     finance.clock.set(&finance.db, to.now).await?;
     let now = finance.clock.now();
     super::do_what_is_due(&finance.db, now).await?;
-    rails::catch_up_with_processor(&finance, now).await?;
+    if let Err(error) = rails::catch_up_with_processor(&finance, now).await {
+        tracing::error!(%error, "the processor of payments could not be told: it is tried again");
+    }
     partner_notices::mail(&finance, now).await?;
     if let Err(error) = billing::send_notices(&finance.db, finance.mail.as_deref(), now).await {
         tracing::error!(%error, "customers could not be told by e-mail: it is tried again");

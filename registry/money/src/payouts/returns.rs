@@ -8,7 +8,7 @@
 use chandlery_accounts::Actor;
 use chandlery_package::Money;
 use chandlery_package::wire::{Act, EntryKind, Payout, PayoutState, TransactionKind};
-use chandlery_store::{Db, Write, time};
+use chandlery_store::{Write, time};
 use jiff::Timestamp;
 
 use super::run::{self, find, free_items, paid_from, tell_of, through_exchange, wrong_state};
@@ -16,18 +16,22 @@ use super::told;
 use crate::ledger::{self, Account, By, Transaction};
 use crate::{Error, sharing};
 
-/// Records that the bank could not pay, or has returned what was left of a payout: the money is available again.
-pub async fn returned(db: &Db, actor: &Actor, id: i64, now: Timestamp) -> Result<Payout, Error> {
-    let mut write = db.write().await?;
-    ledger::by(&mut write, By::Actor(actor));
-    mark_returned(&mut write, id, now).await?;
-    let payout = find(&mut write, id).await?;
-    tell_of(&mut write, actor, Act::PayoutReturned, &payout).await?;
-    write.commit().await?;
+/// Records that the bank could not pay, or has returned what was left of a payout: the money is available again. Whether a processor may
+/// have sent it is known by then.
+pub(crate) async fn returned(
+    write: &mut Write,
+    actor: &Actor,
+    id: i64,
+    now: Timestamp,
+) -> Result<Payout, Error> {
+    ledger::by(write, By::Actor(actor));
+    mark_returned(write, id, now).await?;
+    let payout = find(write, id).await?;
+    tell_of(write, actor, Act::PayoutReturned, &payout).await?;
     Ok(payout)
 }
 
-/// The same within a transaction. The same again changes nothing.
+/// The same again changes nothing.
 async fn mark_returned(write: &mut Write, id: i64, now: Timestamp) -> Result<(), Error> {
     let payout = find(write, id).await?;
     match payout.state {

@@ -43,7 +43,6 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(cancel))
         .routes(routes!(approve))
         .routes(routes!(confirm))
-        .routes(routes!(returned))
         .merge(debt_routes::routes())
 }
 
@@ -433,20 +432,4 @@ async fn confirm(
     caller.must_operate("confirm payouts")?;
     let now = finance.clock.now();
     Ok(Json(super::confirm(&finance.db, &caller.actor, id, &new.bank_reference, new.left, now).await?))
-}
-
-/// Records that the bank has returned a payout; for operators.
-#[utoipa::path(
-    post,
-    path = "/api/v1/payouts/{id}/return",
-    params(("id" = i64, Path)),
-    responses((status = 200, description = "Done.", body = Payout))
-)]
-async fn returned(
-    State(finance): State<Finance>,
-    caller: Caller,
-    Path(id): Path<i64>,
-) -> Result<Json<Payout>, Error> {
-    caller.must_operate("return payouts")?;
-    Ok(Json(super::returned(&finance.db, &caller.actor, id, finance.clock.now()).await?))
 }

@@ -11,8 +11,6 @@ use chandlery_package::wire::{
 use chandlery_package::{Currency, Digest, Month, Namespace};
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use sqlx::AnyConnection;
 
 use super::self_billed;
@@ -151,26 +149,12 @@ pub async fn statements(
 }
 
 fn read(body: &str, digest: Digest, log_index: i64) -> Result<PublishedStatement, Error> {
-    Ok(PublishedStatement { statement: as_logged(body, digest)?, digest, log_index })
-}
-
-/// What a statement says, where it is what was logged.
-fn as_logged<T: DeserializeOwned>(body: &str, digest: Digest) -> Result<T, Error> {
     let damaged = || Error::Damaged(format!("statement {digest} is not what was logged"));
     if Digest::of(body.as_bytes()) != digest {
         return Err(damaged());
     }
-    serde_json::from_str(body).map_err(|_| damaged())
-}
-
-/// What a statement says without its lines, which its digest stands for.
-#[derive(Deserialize)]
-struct Ends {
-    partner: Namespace,
-    month: Month,
-    currency: Currency,
-    opening: Held,
-    closing: Held,
+    let statement = serde_json::from_str(body).map_err(|_| damaged())?;
+    Ok(PublishedStatement { statement, digest, log_index })
 }
 
 /// What is wrong with the statements, in words: each is what the log says, and begins where the one before it ended.
@@ -182,15 +166,16 @@ pub async fn faults(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
     )
     .fetch(db);
     let mut faults = Vec::new();
-    let mut before: Option<Ends> = None;
+    let mut before: Option<Statement> = None;
     while let Some(row) = rows.try_next().await? {
         let (body, Text(digest), index, entry): Row = row;
         let what = format!("the statement at entry {index}");
         if !entry.contains(&digest.to_string()) {
             faults.push(format!("{what} is not the one in the log"));
         }
-        let statement: Ends = match as_logged(&body, digest) {
-            Ok(statement) => statement,
+        // Its lines are read, too: what no version can show any more is a fault.
+        let statement = match read(&body, digest, index) {
+            Ok(published) => published.statement,
             Err(error) => {
                 faults.push(error.to_string());
                 continue;
@@ -205,4 +190,48 @@ pub async fn faults(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
         before = Some(statement);
     }
     Ok(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::{at, market, writing};
+
+    #[tokio::test]
+    async fn a_statement_whose_lines_cannot_be_read_is_a_fault() {
+        let (_folder, finance) = market(&[], "{}").await;
+        let line = StatementLine {
+            transaction: 1,
+            at: at("2026-01-01T00:00:00Z"),
+            kind: TransactionKind::Payout,
+            description: String::new(),
+            changes: Held::new(),
+        };
+        let statement = Statement {
+            partner: "acme".parse().unwrap(),
+            month: "2026-01".parse().unwrap(),
+            currency: Currency::Usd,
+            opening: Held::new(),
+            lines: vec![line],
+            closing: Held::new(),
+        };
+        let mut write = writing(&finance.db).await;
+        publish(&mut write, &statement, at("2026-02-01T00:00:00Z")).await.unwrap();
+        write.commit().await.unwrap();
+        let faults = async || faults(&mut finance.db.read().acquire().await.unwrap()).await.unwrap();
+        assert_eq!(faults().await, Vec::<String>::new());
+        let mut body = json!(statement);
+        body["lines"][0]["kind"] = Value::from("of another version");
+        let (body, digest) = (body.to_string(), Digest::of(body.to_string().as_bytes()));
+        sqlx::query("update statements set body = $1, digest = $2")
+            .bind(body)
+            .bind(digest.to_string())
+            .execute(finance.db.read())
+            .await
+            .unwrap();
+        let found = faults().await;
+        assert!(found.iter().any(|fault| fault.contains("is not what was logged")), "{found:?}");
+    }
 }

@@ -1,6 +1,8 @@
 //! What is owed to be sent to the processor of payments: refunds and transfers. Each is written in the transaction of its cause, and
 //! sent with an idempotency key until the processor has answered, or refuses it for good.
 
+mod answers;
+mod deciding;
 mod undecided;
 
 use chandlery_accounts::Actor;
@@ -16,17 +18,15 @@ use crate::payouts::run;
 use crate::{Error, Processor};
 use chandlery_store::{Db, Write, time};
 
+pub(super) use deciding::must_not_be_made;
+pub use deciding::return_payout;
 pub(super) use undecided::send_again;
 pub use undecided::{count as count_undecided, in_words as undecided_in_words};
 
-/// How long a request waits before it is tried again, in seconds: at first, and at most.
-const WAITS_SECONDS: [i64; 2] = [10, 3600];
 /// For how long the processor surely knows a key, in hours. After that it is asked whether it has done it.
 const KEY_HOURS: i64 = 20;
 /// How many requests are sent in one go.
 const BATCH: i64 = 50;
-/// How much of a refusal is kept, in characters.
-const REASON_MAX: usize = 500;
 
 /// What is said of a transfer that is not to be made after all.
 const OVERTAKEN: &str = "the payout is not to be sent any more";
@@ -47,6 +47,35 @@ pub(super) struct Request {
     reason: String,
     /// Why it is refused for good; none: it is not.
     refused: Option<String>,
+    /// How often it was refused for now.
+    refusals: i64,
+    /// By which of its keys it is sent, from 1: there is another one after each refusal.
+    generation: i64,
+    /// Until when what was sent of it may still arrive, by real time; none: nothing is on its way.
+    in_flight_until: Option<Timestamp>,
+}
+
+impl Request {
+    /// Whether the processor may have done it without our knowing: keys are forgotten by real time, and a process may die before it
+    /// has written down what was answered.
+    fn may_be_made(&self, now: Timestamp) -> bool {
+        let is_old = now.duration_since(self.owed_at) > SignedDuration::from_hours(KEY_HOURS);
+        is_old || self.tries > 0 || self.in_flight_until.is_some()
+    }
+
+    /// Refuses to decide of what is on its way at this moment.
+    fn must_have_landed(&self) -> Result<(), Error> {
+        match self.in_flight_until.is_some_and(|until| until > Timestamp::now()) {
+            true => Err(on_its_way(&self.key)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn on_its_way(key: &str) -> Error {
+    Error::Conflict(format!(
+        "request '{key}' is on its way to the processor of payments: try again when that has answered, in two minutes at the latest"
+    ))
 }
 
 #[derive(sqlx::FromRow)]
@@ -62,12 +91,16 @@ struct Row {
     tries: i64,
     reason: String,
     refused: Option<String>,
+    refusals: i64,
+    generation: i64,
+    in_flight_until: Option<Text<Timestamp>>,
 }
 
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason, refused
+            "select key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason, refused, refusals, generation,
+                    in_flight_until
              from processor_outbox where answered_at is null ",
             $condition
         )
@@ -88,6 +121,9 @@ fn read(row: Row) -> Result<Request, Error> {
         tries: row.tries,
         reason: row.reason,
         refused: row.refused,
+        refusals: row.refusals,
+        generation: row.generation,
+        in_flight_until: row.in_flight_until.map(|Text(until)| until),
     })
 }
 
@@ -163,7 +199,7 @@ pub(super) async fn refunds_of(db: &mut AnyConnection, payment: &str) -> Result<
     Ok(minor)
 }
 
-/// Sends what is owed under a key and not answered, now.
+/// Sends what is owed under a key and not answered, now. What is sent no more is refused, with what an operator can do.
 pub(super) async fn send_one(
     db: &Db,
     actor: &Actor,
@@ -172,32 +208,33 @@ pub(super) async fn send_one(
     key: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let row: Option<Row> = sqlx::query_as(select!("and refused is null and key = $1"))
-        .bind(key_of(kind, key))
-        .fetch_optional(db.read())
-        .await?;
-    match row {
-        Some(row) => send(db, actor, processor, &read(row)?, now).await,
+    let row: Option<Row> =
+        sqlx::query_as(select!("and key = $1")).bind(key_of(kind, key)).fetch_optional(db.read()).await?;
+    match row.map(read).transpose()? {
+        Some(request) if request.refused.is_some() => Err(Error::Conflict(undecided::say(&request))),
+        Some(request) => send(db, actor, processor, &request, now).await,
         None => Ok(()),
     }
 }
 
-/// Sends what is due. What the processor refuses, or does not answer, is due again later.
-pub(super) async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<(), Error> {
-    undecided::forget_overtaken(db, now).await?;
+/// Sends the first of what is due, and says whether there was anything. What the processor refuses, or does not answer, is due again
+/// later.
+pub(super) async fn send_due(db: &Db, processor: &Processor, now: Timestamp) -> Result<bool, Error> {
+    let forgotten = deciding::forget_overtaken(db, processor, now).await?;
     let rows: Vec<Row> =
         sqlx::query_as(select!("and refused is null and due_at <= $1 order by due_at, key limit $2"))
             .bind(time(now))
             .bind(BATCH)
             .fetch_all(db.read())
             .await?;
+    let is_any = forgotten || !rows.is_empty();
     for row in rows {
         let request = read(row)?;
         if let Err(error) = send(db, &Actor::machine(), processor, &request, now).await {
             tracing::warn!(%error, request = %request.key, "the processor was not told: it is tried again");
         }
     }
-    Ok(())
+    Ok(is_any)
 }
 
 async fn send(
@@ -207,29 +244,34 @@ async fn send(
     request: &Request,
     now: Timestamp,
 ) -> Result<(), Error> {
-    match ask(db, processor, request, now).await {
-        Ok(Some(remote_id)) => {
-            if request.kind == RequestKind::Transfer {
-                let payout = run::find(&mut *db.read().acquire().await?, number(request)?).await?;
-                run::mark_sent(db, actor, &payout, Some(&remote_id), now).await?;
+    // Somebody has decided otherwise, or it was answered, meanwhile.
+    let Some(until) = answers::depart(db, request).await? else { return Ok(()) };
+    let told = match ask(db, processor, request, now).await {
+        Ok(Some(remote_id)) => answers::made(db, actor, request, &remote_id, now).await,
+        Ok(None) => answers::answered(db, request, "", OVERTAKEN, now).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &told {
+        let reason = error.to_string();
+        match undecided::end_of(request, error) {
+            Some(code) => answers::park(db, request, &code, &reason).await?,
+            None if undecided::is_refused(error) => {
+                answers::delay(db, request, (&reason, 1, &until), now).await?;
             }
-            answered(db, request, &remote_id, "", now).await
-        }
-        Ok(None) => answered(db, request, "", OVERTAKEN, now).await,
-        Err(error) => {
-            let reason = error.to_string();
-            match undecided::end_of(request, &error) {
-                Some(code) => park(db, request, &code, &reason).await?,
-                None => delay(db, request, &reason, now).await?,
-            }
-            Err(error)
+            None => answers::delay(db, request, (&reason, 0, ""), now).await?,
         }
     }
+    told
 }
 
 fn number(request: &Request) -> Result<i64, Error> {
     let unreadable = || Error::Damaged(format!("the payout of request '{}' cannot be read", request.key));
     request.about.parse().map_err(|_| unreadable())
+}
+
+/// The key that an operator has given a refund.
+fn own_key(request: &Request) -> &str {
+    request.key.strip_prefix("refund:").unwrap_or(&request.key)
 }
 
 /// Asks the processor, and gives its id of what it has done; none: it is not to be done any more.
@@ -239,87 +281,30 @@ async fn ask(
     request: &Request,
     now: Timestamp,
 ) -> Result<Option<String>, Error> {
-    let Request { about, amount, .. } = request;
-    let old = now.duration_since(request.owed_at) > SignedDuration::from_hours(KEY_HOURS);
+    let Request { about, amount, generation, .. } = request;
+    let may_be_made = request.may_be_made(now);
+    if may_be_made && let Some(made) = deciding::made_before(processor, request).await? {
+        return Ok(Some(made));
+    }
     match request.kind {
         RequestKind::Refund => {
-            let key = request.key.strip_prefix("refund:").unwrap_or(&request.key);
             // Not each refusal says that it stays: of what was tried before, the payment itself tells.
-            if old || request.tries > 0 {
-                if let Some(made) = processor.refund_made(about, key).await? {
-                    return Ok(Some(made));
-                }
+            if may_be_made {
                 processor.must_have(about, *amount).await?;
             }
-            processor.refund(about, *amount, key).await.map(Some)
+            processor.refund(about, *amount, own_key(request), *generation).await.map(Some)
         }
         RequestKind::Transfer => {
-            let made = if old { processor.transfer_made(about).await? } else { None };
-            if made.is_some() {
-                return Ok(made);
-            }
             // It may have come back, or been paid by hand, meanwhile.
             let payout = run::find(&mut *db.read().acquire().await?, number(request)?).await?;
             match payout.state {
                 PayoutState::Approved => {
-                    processor.transfer(about, &request.destination, *amount).await.map(Some)
+                    processor.transfer(about, &request.destination, *amount, *generation).await.map(Some)
                 }
                 _ => Ok(None),
             }
         }
     }
-}
-
-async fn answered(
-    db: &Db,
-    request: &Request,
-    remote_id: &str,
-    reason: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let mut write = db.write().await?;
-    sqlx::query(
-        "update processor_outbox set answered_at = $1, remote_id = nullif($2, ''), reason = $3, tries = tries + 1
-         where key = $4",
-    )
-    .bind(time(now))
-    .bind(remote_id)
-    .bind(reason)
-    .bind(&request.key)
-    .execute(&mut *write)
-    .await?;
-    Ok(write.commit().await?)
-}
-
-async fn delay(db: &Db, request: &Request, reason: &str, now: Timestamp) -> Result<(), Error> {
-    let seconds = (WAITS_SECONDS[0] << request.tries.clamp(0, 20)).min(WAITS_SECONDS[1]);
-    let due_at = now + SignedDuration::from_secs(seconds);
-    let mut write = db.write().await?;
-    sqlx::query(
-        "update processor_outbox set due_at = $1, reason = $2, tries = tries + 1
-         where key = $3 and answered_at is null",
-    )
-    .bind(time(due_at))
-    .bind(reason.chars().take(REASON_MAX).collect::<String>())
-    .bind(&request.key)
-    .execute(&mut *write)
-    .await?;
-    Ok(write.commit().await?)
-}
-
-/// What is refused for good, or too often, is not sent any more: an operator says what becomes of it.
-async fn park(db: &Db, request: &Request, code: &str, reason: &str) -> Result<(), Error> {
-    let mut write = db.write().await?;
-    sqlx::query(
-        "update processor_outbox set refused = $1, reason = $2, tries = tries + 1
-         where key = $3 and answered_at is null",
-    )
-    .bind(code)
-    .bind(reason.chars().take(REASON_MAX).collect::<String>())
-    .bind(&request.key)
-    .execute(&mut *write)
-    .await?;
-    Ok(write.commit().await?)
 }
 
 /// What is sent no more, and of which nothing has become yet.
@@ -334,11 +319,12 @@ pub(super) struct Refused {
     pub code: String,
 }
 
-/// The request of this key that is refused, or that there is none.
+/// The request of this key that is refused and not on its way, or that there is none.
 pub(super) async fn refused(db: &mut AnyConnection, key: &str) -> Result<Refused, Error> {
     let row: Option<Row> = sqlx::query_as(select!("and key = $1")).bind(key).fetch_optional(db).await?;
     let request = row.map(read).transpose()?;
     let request = request.ok_or_else(|| Error::NotFound(format!("request '{key}' that waits")))?;
+    request.must_have_landed()?;
     match request.refused {
         Some(code) => Ok(Refused { kind: request.kind, about: request.about, amount: request.amount, code }),
         None => {

@@ -106,6 +106,7 @@ async fn settle(
 ) -> Result<Json<Settlement>, Error> {
     caller.must_operate("settle what the processor of payments refuses")?;
     let (hold_days, now, actor) = (finance.hold_days, finance.clock.now(), caller.actor.clone());
+    outbox::must_not_be_made(&finance, &actor, &new, now).await?;
     let settles = finance.db.group_commit(move |write| {
         Box::pin(async move { stripe::settle_refused(write, &actor, &new, hold_days, now).await })
     });

@@ -30,6 +30,7 @@ pub fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(bank_accounts))
         .routes(routes!(stripe_event))
         .routes(routes!(send_run))
+        .routes(routes!(returned))
         .routes(routes!(bank_file))
         .merge(bank::routes())
         .merge(super::send_backs::routes::routes())
@@ -203,6 +204,22 @@ async fn send_run(
     let items = super::send(&finance.db, &caller.actor, processor, Some(run), now).await?;
     // What this request has sent: it is not read again.
     Ok(Json(Page::whole(items)))
+}
+
+/// Records that a payout came back, or could not be sent; for operators.
+#[utoipa::path(
+    post,
+    path = "/api/v1/payouts/{id}/return",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "Done.", body = Payout))
+)]
+async fn returned(
+    State(finance): State<Finance>,
+    caller: Caller,
+    Path(id): Path<i64>,
+) -> Result<Json<Payout>, Error> {
+    caller.must_operate("return payouts")?;
+    Ok(Json(super::return_payout(&finance, &caller.actor, id, finance.clock.now()).await?))
 }
 
 /// Makes the bank file of a run's transfers; for operators.

@@ -3,7 +3,7 @@
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_edge::{Path, Query};
-use chandlery_money::{Finance, payouts};
+use chandlery_money::{Finance, payouts, rails};
 use chandlery_package::wire::{ExplainedPayout, Payout, PayoutItem, PayoutState, PayoutStep};
 use chandlery_package::words;
 use chandlery_pages::{Column, Field, Link, crumbs, facts, minute, money, table};
@@ -232,7 +232,7 @@ pub(super) async fn take(
             return Err(Error::invalid("say what the bank calls the transfer"));
         }
         Step::Confirm => payouts::confirm(db, actor, id, reference, None, now).await,
-        Step::Return => payouts::returned(db, actor, id, now).await,
+        Step::Return => rails::return_payout(&finance, actor, id, now).await,
     };
     match taken {
         Ok(_) => Ok(Redirect::to(&path(id)).into_response()),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use chandlery_package::{Currency, Money};
 use chandlery_stripe::{Account, Stripe, sign};
 use jiff::Timestamp;
@@ -118,16 +118,34 @@ impl Market {
         Ok(self.list(&operator, "/api/v1/processor/requests").await?.is_empty())
     }
 
-    /// What Stripe refuses to give back becomes the customer's credit, once no bank asks about the payment.
+    /// What Stripe refuses to give back becomes the customer's credit, once no bank asks about the payment; a transfer is sent again.
     pub(super) async fn settle_refused(&mut self) -> Result<()> {
-        let operator = self.operator.clone();
-        for owed in self.list(&operator, "/api/v1/processor/requests").await? {
-            if owed["state"] == "refused" {
-                let new = json!({ "request": owed["key"], "way": "credit" });
-                self.operate("settlements", Method::POST, "/api/v1/processor/settlements", new).await?;
-            }
+        for owed in self.refused_requests().await? {
+            let way = if owed["kind"] == "transfer" { "again" } else { "credit" };
+            let new = json!({ "request": owed["key"], "as": way });
+            self.operate("settlements", Method::POST, "/api/v1/processor/settlements", new).await?;
         }
-        Ok(())
+        let left = self.refused_requests().await?;
+        let unsettled = left.iter().find(|owed| !self.is_disputed(owed["about"].as_str()));
+        match unsettled {
+            Some(owed) => bail!("seed {}: {owed} could not be settled", self.scenario.seed),
+            None => Ok(()),
+        }
+    }
+
+    async fn refused_requests(&mut self) -> Result<Vec<Value>> {
+        let operator = self.operator.clone();
+        let owed = self.list(&operator, "/api/v1/processor/requests").await?;
+        Ok(owed.into_iter().filter(|one| one["state"] == "refused").collect())
+    }
+
+    /// Whether a customer's bank has still to decide of a payment.
+    fn is_disputed(&self, payment: Option<&str>) -> bool {
+        self.processor.stripe.with(|account| {
+            account.each("disputes").any(|dispute| {
+                dispute["payment_intent"].as_str() == payment && dispute["status"] == "needs_response"
+            })
+        })
     }
 
     /// Stripe goes down and comes up; customers' banks decide, and something new happens.

@@ -16,6 +16,7 @@ use crate::{Finance, Processor, billing, ledger};
 
 mod parts;
 mod refused;
+mod sent;
 
 /// An amount whose shares are never whole.
 const PRICE: i64 = 9_999;

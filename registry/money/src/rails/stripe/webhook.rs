@@ -73,12 +73,14 @@ pub(super) async fn take(
     }
 }
 
-/// Tries what is parked and due again.
-pub async fn retry(db: &Db, processor: &Processor, hold_days: u32, now: Timestamp) -> Result<(), Error> {
-    for event in events::due(db, now).await? {
+/// Tries the first of what is parked and due again, and says whether there was anything.
+pub async fn retry(db: &Db, processor: &Processor, hold_days: u32, now: Timestamp) -> Result<bool, Error> {
+    let due = events::due(db, now).await?;
+    let is_any = !due.is_empty();
+    for event in due {
         follow_with_others(db, processor, hold_days, event, now).await?;
     }
-    Ok(())
+    Ok(is_any)
 }
 
 /// Lets the books follow an event, and then what had waited for the same.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use chandlery_package::wire::{NewSettlement, RequestKind, RequestState, SettlementWay};
 use jiff::SignedDuration;
 
@@ -197,8 +198,9 @@ async fn what_is_refused_too_often_is_sent_no_more_until_an_operator_says_so() {
     let (_folder, mut finance, stripe, processor) = owed().await;
     finance.processor = Some(Arc::new(processor));
     assert!(stripe.with(|account| account.pay("pi_1")));
-    stripe.refuse(Some("it is down"));
-    sqlx::query("update processor_outbox set tries = 78").execute(finance.db.read()).await.unwrap();
+    stripe.refuse_to_make("refunds", Some((StatusCode::BAD_REQUEST, "balance_insufficient")));
+    let nearly = "update processor_outbox set tries = 78, refusals = 78";
+    sqlx::query(nearly).execute(finance.db.read()).await.unwrap();
     let state_after = async |hours: i64| {
         let then = now() + SignedDuration::from_hours(hours);
         rails::catch_up_with_processor(&finance, then).await.unwrap();
@@ -213,8 +215,8 @@ async fn what_is_refused_too_often_is_sent_no_more_until_an_operator_says_so() {
     assert_eq!(undecided().await, Vec::<String>::new());
     assert_eq!(state_after(3).await, Some((RequestState::Refused, 80)));
     let [named]: [String; 1] = undecided().await.try_into().unwrap();
-    assert!(named.contains("`chandlery books requests settle refund:r --as again`"), "{named}");
-    stripe.refuse(None);
+    assert!(named.contains("`chandlery books requests settle 'refund:r' --as again`"), "{named}");
+    stripe.refuse_to_make("refunds", None);
     assert_eq!(state_after(30).await, Some((RequestState::Refused, 80)));
     assert!(settles(&finance, "refund:r", SettlementWay::Again).await);
     assert_eq!(state_after(30).await, None);
@@ -238,7 +240,86 @@ async fn a_transfer_that_is_refused_is_nobodys_credit_and_forgotten_with_its_pay
     for way in [SettlementWay::Credit, SettlementWay::Bank] {
         assert!(!settles(&finance, "transfer:payout-7", way).await, "{way:?}");
     }
-    // There is no payout that it could send.
+    // There is no payout that it could send, and it is forgotten once Stripe says that it has not.
     rails::catch_up_with_processor(&finance, now()).await.unwrap();
+    assert_eq!(outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items.len(), 1);
+    let stripe = chandlery_stripe::Stripe::serve("sk_1").await.unwrap();
+    finance.processor =
+        Some(Arc::new(Processor { url: stripe.url().into(), key: "sk_1".into(), ..processor() }));
+    let later = now() + SignedDuration::from_hours(1);
+    rails::catch_up_with_processor(&finance, later).await.unwrap();
     assert_eq!(outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items, []);
+}
+
+#[tokio::test]
+async fn what_was_given_back_after_all_is_not_given_in_another_way() {
+    for is_made in [true, false] {
+        let (_folder, mut finance, stripe, processor) = owed().await;
+        assert!(stripe.with(|account| account.pay("pi_1")));
+        refuses(&finance, "refused_too_often").await;
+        let new = NewSettlement { request: "refund:r".into(), way: SettlementWay::Credit };
+        let may_not = async |finance: &Finance| {
+            let asked = outbox::must_not_be_made(finance, &Actor::machine(), &new, now()).await;
+            asked.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let said = may_not(&finance).await;
+        assert!(said.contains("`--stripe-key`"), "{said}");
+        finance.processor = Some(Arc::new(processor));
+        stripe.refuse(Some("it is down"));
+        let said = may_not(&finance).await;
+        assert!(said.contains("has to say first") && said.contains("it is down"), "{said}");
+        stripe.refuse(None);
+        if is_made {
+            let made = json!({ "refund": "r" });
+            assert!(stripe.with(|account| account.refund("pi_1", PART, made).is_some()));
+            let said = may_not(&finance).await;
+            assert!(said.contains("after all, as re_1"), "{said}");
+        } else {
+            assert_eq!(may_not(&finance).await, "");
+        }
+        assert_eq!(settles(&finance, "refund:r", SettlementWay::Credit).await, !is_made);
+        assert_eq!(outbox::list(&finance.db, &Paging::first(10)).await.unwrap().items, []);
+        assert_eq!(faults(&finance.db).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_not_decided() {
+    let (_folder, finance, ..) = owed().await;
+    refuses(&finance, "x").await;
+    for (until, is_settled) in [("9999-01-01T00:00:00.000000Z", false), ("1970-01-01T00:00:00.000000Z", true)]
+    {
+        sqlx::query("update processor_outbox set in_flight_until = $1")
+            .bind(until)
+            .execute(finance.db.read())
+            .await
+            .unwrap();
+        assert_eq!(settles(&finance, "refund:r", SettlementWay::Credit).await, is_settled, "{until}");
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_due_is_sent_however_much_it_is() {
+    let (_folder, mut finance, stripe, processor) = owed().await;
+    finance.processor = Some(Arc::new(processor));
+    assert!(stripe.with(|account| account.pay("pi_1")));
+    for number in 0..120 {
+        sqlx::query(
+            "insert into processor_outbox (key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason)
+             select 'refund:r' || $1, kind, about, destination, currency, 1, owed_at, due_at, tries, reason
+             from processor_outbox where key = 'refund:r'",
+        )
+        .bind(number)
+        .execute(finance.db.read())
+        .await
+        .unwrap();
+    }
+    rails::catch_up_with_processor(&finance, now()).await.unwrap();
+    assert_eq!(stripe.with(|account| account.each("refunds").count()), 121);
+    // What is not taken is due later, so that this ends.
+    sqlx::query("update processor_outbox set answered_at = null").execute(finance.db.read()).await.unwrap();
+    stripe.refuse(Some("it is down"));
+    rails::catch_up_with_processor(&finance, now()).await.unwrap();
+    let owed = outbox::list(&finance.db, &Paging::first(200)).await.unwrap().items;
+    assert!(owed.iter().all(|one| one.tries == 2 && one.due_at > now()), "{owed:?}");
 }
