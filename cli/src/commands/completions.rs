@@ -28,7 +28,7 @@ elvish do above.";
 #[derive(Args)]
 #[command(after_help = INSTALLING)]
 pub struct Completions {
-    /// Whose script
+    /// The shell that the script is for
     shell: Shell,
 }
 

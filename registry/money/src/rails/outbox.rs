@@ -3,129 +3,27 @@
 
 mod answers;
 mod deciding;
+mod request;
 mod undecided;
 
 use chandlery_accounts::Actor;
-use chandlery_package::column::Text;
+use chandlery_package::Money;
 use chandlery_package::wire::{
     OwedRequest, Page, Paging, PayoutState, RequestKind, RequestState, SettlementWay,
 };
-use chandlery_package::{Currency, Money};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use crate::payouts::run;
 use crate::{Error, Processor};
 use chandlery_store::{Db, Write, time};
 
+use request::{BATCH, OVERTAKEN, Request, Row, number, own_key, read, select};
+
 pub(super) use deciding::must_not_be_made;
 pub use deciding::return_payout;
 pub(super) use undecided::send_again;
 pub use undecided::{count as count_undecided, in_words as undecided_in_words};
-
-/// For how long the processor surely knows a key, in hours. After that it is asked whether it has done it.
-const KEY_HOURS: i64 = 20;
-/// How many requests are sent in one go.
-const BATCH: i64 = 50;
-
-/// What is said of a transfer that is not to be made after all.
-const OVERTAKEN: &str = "the payout is not to be sent any more";
-
-/// What is owed to be sent.
-#[derive(Debug, Clone)]
-pub(super) struct Request {
-    key: String,
-    kind: RequestKind,
-    /// The payment to give back, or the payout to send.
-    about: String,
-    /// The connected account that a transfer is for.
-    destination: String,
-    amount: Money,
-    owed_at: Timestamp,
-    due_at: Timestamp,
-    tries: i64,
-    reason: String,
-    /// Why it is refused for good; none: it is not.
-    refused: Option<String>,
-    /// How often it was refused for now.
-    refusals: i64,
-    /// By which of its keys it is sent, from 1: there is another one after each refusal.
-    generation: i64,
-    /// Until when what was sent of it may still arrive, by real time; none: nothing is on its way.
-    in_flight_until: Option<Timestamp>,
-}
-
-impl Request {
-    /// Whether the processor may have done it without our knowing: keys are forgotten by real time, and a process may die before it
-    /// has written down what was answered.
-    fn may_be_made(&self, now: Timestamp) -> bool {
-        let is_old = now.duration_since(self.owed_at) > SignedDuration::from_hours(KEY_HOURS);
-        is_old || self.tries > 0 || self.in_flight_until.is_some()
-    }
-
-    /// Refuses to decide of what is on its way at this moment.
-    fn must_have_landed(&self) -> Result<(), Error> {
-        match self.in_flight_until.is_some_and(|until| until > Timestamp::now()) {
-            true => Err(on_its_way(&self.key)),
-            false => Ok(()),
-        }
-    }
-}
-
-fn on_its_way(key: &str) -> Error {
-    Error::Conflict(format!(
-        "request '{key}' is on its way to the processor of payments: try again when that has answered, in two minutes at the latest"
-    ))
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    key: String,
-    kind: Text<RequestKind>,
-    about: String,
-    destination: String,
-    currency: Text<Currency>,
-    minor: i64,
-    owed_at: Text<Timestamp>,
-    due_at: Text<Timestamp>,
-    tries: i64,
-    reason: String,
-    refused: Option<String>,
-    refusals: i64,
-    generation: i64,
-    in_flight_until: Option<Text<Timestamp>>,
-}
-
-macro_rules! select {
-    ($condition:literal) => {
-        concat!(
-            "select key, kind, about, destination, currency, minor, owed_at, due_at, tries, reason, refused, refusals, generation,
-                    in_flight_until
-             from processor_outbox where answered_at is null ",
-            $condition
-        )
-    };
-}
-
-use select;
-
-fn read(row: Row) -> Result<Request, Error> {
-    Ok(Request {
-        key: row.key,
-        kind: row.kind.0,
-        about: row.about,
-        destination: row.destination,
-        amount: Money::new(row.minor, row.currency.0)?,
-        owed_at: row.owed_at.0,
-        due_at: row.due_at.0,
-        tries: row.tries,
-        reason: row.reason,
-        refused: row.refused,
-        refusals: row.refusals,
-        generation: row.generation,
-        in_flight_until: row.in_flight_until.map(|Text(until)| until),
-    })
-}
 
 /// Owes the refund of so much of a payment.
 pub(super) async fn owe_refund(
@@ -262,16 +160,6 @@ async fn send(
         }
     }
     told
-}
-
-fn number(request: &Request) -> Result<i64, Error> {
-    let unreadable = || Error::Damaged(format!("the payout of request '{}' cannot be read", request.key));
-    request.about.parse().map_err(|_| unreadable())
-}
-
-/// The key that an operator has given a refund.
-fn own_key(request: &Request) -> &str {
-    request.key.strip_prefix("refund:").unwrap_or(&request.key)
 }
 
 /// Asks the processor, and gives its id of what it has done; none: it is not to be done any more.

@@ -3,6 +3,7 @@
 
 mod choice;
 mod command;
+mod engines;
 mod first;
 mod told;
 
@@ -27,17 +28,12 @@ use crate::catalog::planning::{Gpus, Outcome, all_gpus};
 use crate::catalog::state::Catalog;
 use crate::shell;
 
+use engines::ENGINES;
+
 pub(super) use choice::Choice;
 
-const ENGINES: [(&str, &str); 3] =
-    [("kubernetes", "Kubernetes"), ("slurm", "Slurm"), ("local", "A machine of its own")];
 /// The hours of thirty days.
 const MONTH_HOURS: i128 = 720;
-
-/// What people call an engine, where they choose one.
-fn engine_title(engine: EngineKind) -> &'static str {
-    ENGINES.into_iter().find(|(word, _)| *word == engine.as_str()).map_or(engine.as_str(), |(_, title)| title)
-}
 
 /// The script, which pages of templates name.
 pub(super) async fn script() -> Response {

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
-use super::{end_now, find, find_of};
+use super::ending::end_now;
+use super::kept::{find, find_of};
 use crate::Error;
 use crate::billing::taxes::tax;
 use crate::billing::{invoices, prices, quotes};

@@ -5,7 +5,7 @@ use chandlery_package::wire::{PayoutState, RequestKind};
 use chandlery_store::{Db, time};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Request, number};
+use super::request::{Request, number};
 use crate::Error;
 use crate::payouts::run;
 

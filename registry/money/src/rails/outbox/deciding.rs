@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use super::answers::{answered, delay, made};
+use super::request::{BATCH, OVERTAKEN, Request, Row, on_its_way, own_key, read, select};
 use super::undecided::TOO_OFTEN;
-use super::{BATCH, OVERTAKEN, Request, Row, on_its_way, own_key, read, select};
 use crate::{Error, Finance, Processor, payouts};
 
 /// What the processor has done of a request before, by its id.

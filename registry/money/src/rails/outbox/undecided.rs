@@ -5,7 +5,7 @@ use chandlery_store::{Write, time};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::{Request, Row, read};
+use super::request::{Request, Row, read, select};
 use crate::Error;
 
 /// After how many refusals a request is sent no more: three days, by how long it waits after each.
@@ -62,7 +62,7 @@ pub async fn count(db: &mut AnyConnection) -> Result<i64, Error> {
 /// Each of them in words, with the commands that say what becomes of it, in the order of the keys.
 pub async fn in_words(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
     let rows: Vec<Row> =
-        sqlx::query_as(concat!(super::select!(""), undecided!(), " order by key")).fetch_all(db).await?;
+        sqlx::query_as(concat!(select!(""), undecided!(), " order by key")).fetch_all(db).await?;
     rows.into_iter().map(|row| Ok(say(&read(row)?))).collect()
 }
 

@@ -8,7 +8,7 @@ use chandlery_package::plan::{EngineKind, say};
 use chandlery_package::wire::ReleaseRecord;
 use serde_json::Map;
 
-use super::engine_title;
+use super::engines::engine_title;
 use crate::catalog::error::Error;
 use crate::catalog::planning::{Gpus, Outcome, all_gpus};
 use crate::catalog::state::Catalog;
