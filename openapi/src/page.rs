@@ -10,7 +10,8 @@ use utoipa::openapi::path::Operation;
 use crate::operations::{DOCUMENT, STYLE, chapter, operations};
 
 pub(super) const RULES: &str = "\
-:root { color-scheme: light dark; }
+:root { color-scheme: light dark; background: Canvas; color: CanvasText; }
+a { color: LinkText; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 56rem; padding: 0 1rem; }
 h2 { border-bottom: 1px solid; margin-top: 3rem; }
 h1, p, dt, dd, nav, summary { overflow-wrap: anywhere; }

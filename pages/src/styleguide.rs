@@ -156,9 +156,9 @@ fn charts() -> Markup {
     });
     html! {
         h2 { "Charts" }
-        div.card { (chart::bars("Bars, one of them below zero", &months, &signed)) (chart::legend("your share", "marketplace's share")) }
-        div.card { (chart::bars("Bars where there is nothing", &[], &signed)) }
-        div.card { (chart::waterfall("From what was sold to what is left", &falls, &signed)) }
+        div.card.scroll role="region" aria-label="Bars, one of them below zero, as a chart" tabindex="0" { (chart::bars("Bars, one of them below zero", &months, &signed)) (chart::legend("your share", "marketplace's share")) }
+        div.card.scroll role="region" aria-label="Bars where there is nothing, as a chart" tabindex="0" { (chart::bars("Bars where there is nothing", &[], &signed)) }
+        div.card.scroll role="region" aria-label="From what was sold to what is left, as a chart" tabindex="0" { (chart::waterfall("From what was sold to what is left", &falls, &signed)) }
     }
 }
 

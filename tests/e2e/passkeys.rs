@@ -43,7 +43,7 @@ fn add(browser: &Chromium, name: &str) {
     browser.write("form.card input[name=name]", name);
     browser.click("form.card button");
     browser.click("form[data-create] button");
-    browser.until_shows("td", "Rename");
+    browser.until_shows("tbody td", "Rename");
 }
 
 fn log_out(browser: &Chromium) {
