@@ -378,7 +378,7 @@ fn what_is_bought_once_on_pages_reaches_the_partners_bank() {
 fn what_is_charged_by_use_reaches_the_partners_bank_without_a_script() {
     let mut way = Way::begin(Chromium::without_scripts, false);
     let acme = way.publish(&["36000.00 USD", "--per", "deployment-hour"]);
-    way.plan("36000.00 USD");
+    way.plan("36,000.00 USD");
     let order = way.order();
     assert!(order["due"].is_null(), "{order}");
     way.install(&order);
