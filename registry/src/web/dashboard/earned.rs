@@ -100,24 +100,24 @@ pub(super) fn waterfall(view: &View, lines: &[Line]) -> Markup {
         .collect();
     html! {
         div.above { h2 { "From gross to net" } (view.csv("/gross-to-net.csv")) }
-        div.beside {
-            div.card.scroll role="region" aria-label="From gross to net" tabindex="0" {
-                table {
-                    thead {
-                        tr { th scope="col" { "Sales of the time" } th.number scope="col" { (now) } th.number scope="col" { (before) } }
-                    }
-                    tbody {
-                        @for line in &shown {
-                            tr class=[(line.kind == LineKind::Total).then_some("total")] {
-                                td { (line.name) }
-                                td.number data-line=(line.word) { (money(line.now)) }
-                                td.number { (money(line.before)) }
-                            }
+        div.card.scroll role="region" aria-label="From gross to net" tabindex="0" {
+            table {
+                thead {
+                    tr { th scope="col" { "Sales of the time" } th.number scope="col" { (now) } th.number scope="col" { (before) } }
+                }
+                tbody {
+                    @for line in &shown {
+                        tr class=[(line.kind == LineKind::Total).then_some("total")] {
+                            td { (line.name) }
+                            td.number data-line=(line.word) { (money(line.now)) }
+                            td.number { (money(line.before)) }
                         }
                     }
                 }
             }
-            div.card.scroll role="region" aria-label="From gross to net, as a chart" tabindex="0" { (chart::waterfall("From gross to net; the table has the figures", &falls, &on_axis(view.currency))) }
+        }
+        div.card.scroll role="region" aria-label="From gross to net, as a chart" tabindex="0" {
+            (chart::waterfall("From gross to net; the table has the figures", &falls, &on_axis(view.currency)))
         }
         p.note {
             "Sales count on the day that they were made, with what was taken back of them until now. "
