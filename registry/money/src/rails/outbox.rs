@@ -18,6 +18,7 @@ use crate::payouts::run;
 use crate::{Error, Processor};
 use chandlery_store::{Db, Write, time};
 
+use answers::Ended;
 use request::{BATCH, OVERTAKEN, Request, Row, number, own_key, read, select};
 
 pub(super) use deciding::must_not_be_made;
@@ -153,10 +154,13 @@ async fn send(
         let reason = error.to_string();
         match undecided::end_of(request, error) {
             Some(code) => answers::park(db, request, &code, &reason).await?,
-            None if undecided::is_refused(error) => {
-                answers::delay(db, request, (&reason, 1, &until), now).await?;
+            None => {
+                let ended = match undecided::is_refused(error) {
+                    true => Ended::Refused { in_flight_until: &until },
+                    false => Ended::Unanswered,
+                };
+                answers::delay(db, request, ended, &reason, now).await?;
             }
-            None => answers::delay(db, request, (&reason, 0, ""), now).await?,
         }
     }
     told

@@ -76,14 +76,28 @@ pub(super) async fn answered(
     Ok(write.commit().await?)
 }
 
-/// Lets a request be tried again later: why, how often it was refused by that, and which flight of it has surely landed. What was refused
-/// is tried by another key: by the old one it would be refused unseen.
+/// How a try has ended that did nothing, as far as is known.
+pub(super) enum Ended<'a> {
+    /// By an answer that it is not done, so that the flight until then, as `depart` gave it, has landed.
+    Refused { in_flight_until: &'a str },
+    /// Without an answer that is certain: what was sent may still arrive.
+    Unanswered,
+}
+
+/// Lets a request be tried again later, and keeps why. What was refused is tried by another key: by the old one it would be refused
+/// unseen.
 pub(super) async fn delay(
     db: &Db,
     request: &Request,
-    (reason, refusals, landed): (&str, i64, &str),
+    ended: Ended<'_>,
+    reason: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
+    // No flight is until "".
+    let (refusals, landed) = match ended {
+        Ended::Refused { in_flight_until } => (1_i64, in_flight_until),
+        Ended::Unanswered => (0, ""),
+    };
     let seconds = (WAITS_SECONDS[0] << request.tries.clamp(0, 20)).min(WAITS_SECONDS[1]);
     let due_at = now + SignedDuration::from_secs(seconds);
     let mut write = db.write().await?;

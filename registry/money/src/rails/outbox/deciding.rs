@@ -7,7 +7,7 @@ use chandlery_store::{Db, Write, time};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
-use super::answers::{answered, delay, made};
+use super::answers::{Ended, answered, delay, made};
 use super::request::{BATCH, OVERTAKEN, Request, Row, on_its_way, own_key, read, select};
 use super::undecided::TOO_OFTEN;
 use crate::{Error, Finance, Processor, payouts};
@@ -145,7 +145,7 @@ pub(super) async fn forget_overtaken(db: &Db, processor: &Processor, now: Timest
         match surely_made(Some(processor), &request).await {
             Ok(Some(id)) => made(db, &Actor::machine(), &request, &id, now).await?,
             Ok(None) => answered(db, &request, "", OVERTAKEN, now).await?,
-            Err(error) => delay(db, &request, (&error.to_string(), 0, ""), now).await?,
+            Err(error) => delay(db, &request, Ended::Unanswered, &error.to_string(), now).await?,
         }
     }
     Ok(is_any)

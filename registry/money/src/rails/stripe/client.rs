@@ -109,8 +109,7 @@ impl Processor {
         }
     }
 
-    /// Sends money to a connected account, and gives the transfer's id. `generation` counts its keys
-    /// from 1.
+    /// Sends money to a connected account, and gives the transfer's id. `generation` counts its keys from 1.
     pub(crate) async fn transfer(
         &self,
         payout: &str,
@@ -128,8 +127,7 @@ impl Processor {
         self.post("transfers", &idempotency_key("payout", payout, generation), &form).await?.id()
     }
 
-    /// Gives back so much of what was paid by one of its payments, and gives the refund's id. `generation` counts its keys
-    /// from 1.
+    /// Gives back so much of what was paid by one of its payments, and gives the refund's id. `generation` counts its keys from 1.
     pub(crate) async fn refund(
         &self,
         payment: &str,
