@@ -225,6 +225,15 @@ pub fn must_be_chargeable(amount: Money) -> Result<(), PriceError> {
 }
 
 impl Price {
+    /// Which kind of price it is, by the word that its JSON has.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Once { .. } => "once",
+            Self::Monthly { .. } => "monthly",
+            Self::Metered { .. } => "metered",
+        }
+    }
+
     /// Refuses a price that cannot be charged.
     pub fn check(&self) -> Result<(), PriceError> {
         match self {

@@ -12,7 +12,7 @@ use chandlery_store::Clock;
 use chandlery_tasks::Supervisor;
 
 use crate::audit::{self, Exports};
-use crate::catalog::Planner;
+use crate::catalog::Catalog;
 use crate::error::Error;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
@@ -40,8 +40,8 @@ pub struct Chores {
     pub finance: Finance,
     /// Where the audit trail is told.
     pub exports: Arc<Exports>,
-    /// What remembers who asked for how many plans.
-    pub planner: Arc<Planner>,
+    /// What is searched, and what remembers who asked for how many plans.
+    pub catalog: Catalog,
     /// What is told of this replica, and of when its chores were done.
     pub metrics: Metrics,
 }
@@ -49,15 +49,19 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 20] = [
+const ALWAYS: [(&str, Duration, Job); 21] = [
     ("replica", MINUTE, |with| Box::pin(async move { with.metrics.report().await })),
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
             with.guard.tidy();
             with.oci.accounts.tidy();
-            with.planner.tidy();
+            with.catalog.planner.tidy();
             Ok(with.oci.accounts.write_uses().await?)
         })
+    }),
+    // So that no visitor waits for a large catalog to be read.
+    ("search", MINUTE, |with| {
+        Box::pin(async move { Ok(with.catalog.search.refresh(&with.catalog.db).await?) })
     }),
     ("deletions", HOUR, |with| Box::pin(async move { deletion::delete_due(&with.finance).await })),
     ("second-factors", HOUR, |with| Box::pin(async move { Ok(with.oci.accounts.demand_factors().await?) })),
@@ -215,6 +219,7 @@ mod tests {
                 "rate-limits",
                 "renewals",
                 "replica",
+                "search",
                 "second-factors",
                 "sign-on",
                 "staged-releases",
@@ -257,6 +262,7 @@ mod tests {
             "rate-limits",
             "renewals",
             "replica",
+            "search",
             "second-factors",
             "sign-on",
             "staged-releases",

@@ -254,7 +254,7 @@ impl Registry {
             oci: self.oci.clone(),
             finance: self.finance.clone(),
             exports: Arc::clone(&self.exports),
-            planner: Arc::clone(&self.catalog.planner),
+            catalog: self.catalog.clone(),
             metrics: self.metrics.clone(),
         }
     }

@@ -21,9 +21,6 @@ use crate::installs::Origin;
 /// Of how many days what a deployment has used is told.
 pub(crate) const USED_DAYS: i64 = 30;
 
-/// As many rows as there are.
-const ALL: i64 = -1;
-
 /// Which deployments are looked for; what is not named may be anything.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sought {
@@ -78,13 +75,22 @@ impl Deployments {
         paging: &Paging<String>,
     ) -> Result<Page<Listed>, Error> {
         let Sought { team, target, health } = sought;
-        let after = paging.after().map_or("", String::as_str);
-        // How one fares follows from its replicas, which no column says: all are looked at then.
-        let rows = if health.is_some() { ALL } else { paging.rows() };
-        let only = (team.as_deref(), target.as_deref());
-        let mut records = record::page(self.db.pool(), after, only, rows).await?;
-        if let Some(health) = health {
-            records = self.that_fare(records, *health).await?;
+        let (rows, only) = (paging.rows(), (team.as_deref(), target.as_deref()));
+        let (mut records, mut after) = (Vec::new(), paging.after().cloned().unwrap_or_default());
+        // How one fares follows from its replicas, which no column says: they are looked at until there is a page of those that fare so.
+        loop {
+            let batch = record::page(self.db.pool(), &after, only, rows).await?;
+            let is_last = (batch.len() as i64) < rows;
+            if let Some(last) = batch.last() {
+                after.clone_from(&last.name);
+            }
+            records.extend(match health {
+                Some(health) => self.that_fare(batch, *health).await?,
+                None => batch,
+            });
+            if is_last || records.len() as i64 >= rows {
+                break;
+            }
         }
         let Page { items, next } = paging.cut(records, |record| record.name.clone());
         let wanted: Vec<u32> = items.iter().map(|record| wanted(record).values().sum::<u32>()).collect();

@@ -15,7 +15,7 @@ mod tables;
 mod tests;
 mod waterfall;
 
-pub use audience::{Audience, By, audience};
+pub use audience::{Audience, Audiences, By, audiences};
 pub use cash::{Due, OnItsWay, held, on_its_way, reserved};
 pub use contracts::{Contracts, contracts, reasons};
 pub use deployments::{InUse, Installed, in_use, installs};

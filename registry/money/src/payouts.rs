@@ -37,4 +37,7 @@ pub(crate) use returns::{follow_transfer, returned};
 pub use routes::{routes, transactions_csv};
 pub use run::{all_of_run, cancel, confirm, list, settle};
 pub use runs::{Run, RunPart, count_proposed, run as find_run, runs};
-pub use statements::{Key as StatementKey, faults as statement_faults, make as make_statements, statements};
+pub use statements::{
+    Key as StatementKey, StatementHead, faults as statement_faults, make as make_statements, statement_heads,
+    statements,
+};

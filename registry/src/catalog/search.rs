@@ -42,9 +42,12 @@ struct Index {
     generation: i64,
     /// Plugins by number; one that is gone leaves a gap.
     documents: Vec<Option<Document>>,
-    numbers: HashMap<PluginId, u32>,
-    /// For each word, the plugins that have it, and how much it weighs there.
-    words: BTreeMap<String, BTreeMap<u32, f32>>,
+    /// What each is ranked by, in the same order: an answer that looks at all plugins reads this alone of most.
+    ranks: Vec<Option<Rank>>,
+    /// Plugins' numbers by their names, and there by their namespaces.
+    numbers: HashMap<String, BTreeMap<Namespace, u32>>,
+    /// For each word, the plugins that have it, in the order of their numbers, and how much it weighs there.
+    words: BTreeMap<String, Vec<Score>>,
     /// For each pair of letters and length, the words that have it.
     pairs: HashMap<[u8; 2], BTreeSet<String>>,
 }
@@ -63,8 +66,20 @@ struct Document {
     words: HashMap<String, f32>,
 }
 
-/// Something that was found: whether it is called exactly as it was searched for, and its score in the order that is asked for.
-type Found<'a> = (bool, f64, &'a ReleaseRecord);
+struct Rank {
+    /// What adds to the score of its words: certified plugins rank higher, and those that were pulled more often.
+    worth: f32,
+    /// When its release was published, in milliseconds since 1970.
+    published: i64,
+    downloads: u64,
+    is_public: bool,
+}
+
+/// A plugin's number, and how well it fits.
+type Score = (u32, f32);
+
+/// Something that was found: whether it is called exactly as it was searched for, its score in the order that is asked for, and its number.
+type Found = (bool, f64, u32);
 
 impl Search {
     /// A page of what is found, best first. What ranks otherwise than it did when the page before was read may come twice, or not at
@@ -92,7 +107,8 @@ impl Search {
         Ok(found.into_iter().map(|record| (record.release.plugin.clone(), record.published_at)).collect())
     }
 
-    async fn refresh(&self, db: &Db) -> Result<(), Error> {
+    /// Brings the index up to date with the database.
+    pub async fn refresh(&self, db: &Db) -> Result<(), Error> {
         let (now,): (i64,) =
             sqlx::query_as("select value from counters where name = 'catalog'").fetch_one(db.read()).await?;
         if self.0.read().await.generation >= now {
@@ -152,11 +168,17 @@ impl Index {
     }
 
     fn remove(&mut self, plugin: &PluginId) {
-        let Some(number) = self.numbers.remove(plugin) else { return };
+        let of_name = self.numbers.get_mut(plugin.name.as_str());
+        let Some(number) = of_name.and_then(|of| of.remove(&plugin.namespace)) else { return };
+        if let Some(rank) = self.ranks.get_mut(number as usize) {
+            *rank = None;
+        }
         let Some(document) = self.documents.get_mut(number as usize).and_then(Option::take) else { return };
         for word in document.words.keys() {
-            if let Some(plugins) = self.words.get_mut(word) {
-                plugins.remove(&number);
+            if let Some(plugins) = self.words.get_mut(word)
+                && let Ok(at) = plugins.binary_search_by_key(&number, |(number, _)| *number)
+            {
+                plugins.remove(at);
             }
         }
     }
@@ -187,10 +209,17 @@ impl Index {
                     self.pairs.entry(pair).or_default().insert(word.clone());
                 }
             }
-            self.words.entry(word.clone()).or_default().insert(number, *weight);
+            // It is the largest number so far: they stay in order.
+            self.words.entry(word.clone()).or_default().push((number, *weight));
         }
         let private_to = (beside.visibility != Visibility::Public).then(|| plugin.namespace.clone());
-        self.numbers.insert(plugin, number);
+        self.ranks.push(Some(Rank {
+            worth: worth(&record),
+            published: record.published_at.as_millisecond(),
+            downloads: record.downloads,
+            is_public: private_to.is_none(),
+        }));
+        self.numbers.entry(plugin.name.to_string()).or_default().insert(plugin.namespace, number);
         self.documents.push(Some(Document { record, gpus, private_to, words }));
     }
 
@@ -201,93 +230,125 @@ impl Index {
         paging: &Paging<Key>,
         sees: impl Fn(&Namespace) -> bool,
     ) -> Page<ReleaseRecord> {
-        let mut scores: Option<HashMap<u32, f32>> = None;
         let words = split(&query.q);
-        for word in words.iter().take(QUERY_WORDS_MAX) {
-            let found = self.of_word(word, &sees);
-            scores = Some(match scores {
-                None => found,
-                Some(before) => before
-                    .into_iter()
-                    .filter_map(|(number, score)| Some((number, score + found.get(&number)?)))
-                    .collect(),
-            });
-        }
-        let candidates: Vec<(u32, f32)> = match scores {
-            Some(scores) => scores.into_iter().collect(),
-            None => (0..self.documents.len() as u32).map(|number| (number, 0.0)).collect(),
-        };
+        let of_words = words.iter().take(QUERY_WORDS_MAX).map(|word| self.of_word(word, &sees));
+        let candidates = of_words.reduce(in_both);
+        let candidates =
+            candidates.unwrap_or_else(|| (0..self.ranks.len() as u32).map(|number| (number, 0.0)).collect());
         let gpu = query.gpu.as_ref().map(|gpu| gpu.to_lowercase());
         let fits = |document: &&Document| {
             query.fits(&document.record, price_max)
                 && gpu.as_ref().is_none_or(|gpu| document.gpus.contains(gpu))
                 && document.private_to.as_ref().is_none_or(&sees)
         };
-        let named = match query.q.contains(':') {
-            true => query.q.trim().to_lowercase(),
-            false => words.join("-"),
+        // Most ask for words alone.
+        let has_facets = Query { q: String::new(), order: None, ..query.clone() } != Query::default();
+        let is_found = |number: u32, rank: &Rank| {
+            (rank.is_public && !has_facets) || self.document(number).filter(fits).is_some()
         };
-        let mut found: Vec<Found<'_>> = candidates
+        let called = self.called(&query.q, &words);
+        let mut found: Vec<Found> = candidates
             .into_iter()
             .filter_map(|(number, score)| {
-                let document = self.documents.get(number as usize)?.as_ref().filter(fits)?;
-                let record = &document.record;
+                let rank = self.ranks.get(number as usize)?.as_ref()?;
                 let (is_called, score) = match query.order.unwrap_or_default() {
-                    SearchOrder::Best => (is_called(&record.release.plugin, &named), worth(record, score)),
-                    SearchOrder::New => (false, record.published_at.as_millisecond() as f64),
-                    SearchOrder::Pulls => (false, record.downloads as f64),
+                    SearchOrder::Best => (called.contains(&number), f64::from(score + rank.worth)),
+                    SearchOrder::New => (false, rank.published as f64),
+                    SearchOrder::Pulls => (false, rank.downloads as f64),
                     SearchOrder::Name => (false, 0.0),
                 };
-                Some((is_called, score, record))
+                is_found(number, rank).then_some((is_called, score, number))
             })
             .collect();
         if let Some((named, bits, plugin)) = paging.after() {
             // Where the last result of the page before is now: any change of the catalog moves all scores a little.
-            let last = found.iter().find(|(_, _, record)| record.release.plugin == *plugin);
+            let number = self.number(plugin);
+            let last = found.iter().find(|(_, _, found)| Some(*found) == number);
             let last = last.map_or((*named, f64::from_bits(*bits)), |(named, score, _)| (*named, *score));
-            found.retain(|result| better((last.0, last.1, plugin), place(result)).is_lt());
+            found.retain(|result| {
+                let by_name = || Some(plugin).cmp(&self.plugin(result.2));
+                better(last, (result.0, result.1)).then_with(by_name).is_lt()
+            });
         }
-        let best_first = |a: &Found<'_>, b: &Found<'_>| better(place(a), place(b));
+        let best_first = |a: &Found, b: &Found| {
+            let by_name = || self.plugin(a.2).cmp(&self.plugin(b.2));
+            better((a.0, a.1), (b.0, b.1)).then_with(by_name)
+        };
         let rows = paging.rows() as usize;
         if found.len() > rows {
             found.select_nth_unstable_by(rows, best_first);
             found.truncate(rows);
         }
         found.sort_unstable_by(best_first);
+        let records: Vec<(bool, f64, &ReleaseRecord)> = found
+            .into_iter()
+            .filter_map(|(named, score, number)| Some((named, score, &self.document(number)?.record)))
+            .collect();
         let page = paging
-            .cut(found, |(named, score, record)| (*named, score.to_bits(), record.release.plugin.clone()));
+            .cut(records, |(named, score, record)| (*named, score.to_bits(), record.release.plugin.clone()));
         page.map(|(_, _, record)| record.clone())
     }
 
     /// The plugins that a word of a query finds, and how well. A word that is of plugins alone which may not be seen is as one that nothing
     /// has: else what is found instead of it, and how rare it is, would tell that it is there.
-    fn of_word(&self, word: &str, sees: &impl Fn(&Namespace) -> bool) -> HashMap<u32, f32> {
-        let is_seen = |number: &u32| {
-            let document = self.documents.get(*number as usize).and_then(Option::as_ref);
-            document.is_some_and(|document| document.private_to.as_ref().is_none_or(sees))
+    fn of_word(&self, word: &str, sees: &impl Fn(&Namespace) -> bool) -> Vec<Score> {
+        let is_seen = |(number, _): &&Score| {
+            let rank = self.ranks.get(*number as usize).and_then(Option::as_ref);
+            let sees_it =
+                || self.document(*number).is_some_and(|of| of.private_to.as_ref().is_some_and(sees));
+            rank.is_some_and(|rank| rank.is_public || sees_it())
         };
-        let is_said = |known: &str| self.words.get(known).is_some_and(|of| of.keys().any(is_seen));
+        let is_said =
+            |known: &str| self.words.get(known).is_some_and(|of| of.iter().any(|score| is_seen(&score)));
         let beginning: Vec<(&String, f32)> = self
             .words
             .range(word.to_owned()..)
             .take_while(|(known, _)| known.starts_with(word))
-            .filter(|(_, of)| of.keys().any(is_seen))
+            .filter(|(_, of)| of.iter().any(|score| is_seen(&score)))
             .take(VARIANTS_MAX)
             .map(|(known, _)| (known, if known == word { 1.0 } else { 0.6 }))
             .collect();
         let variants = if beginning.is_empty() { self.slips(word, is_said) } else { beginning };
-        let mut found: HashMap<u32, f32> = HashMap::new();
+        let mut found: Vec<Score> = Vec::new();
         for (known, likeness) in variants {
-            let Some(plugins) = self.words.get(known) else { continue };
-            for (number, weight) in plugins.iter().filter(|&(number, _)| is_seen(number)) {
-                let score = found.entry(*number).or_default();
-                *score = score.max(likeness * weight);
-            }
+            let plugins = self.words.get(known).into_iter().flatten().filter(is_seen);
+            found.extend(plugins.map(|(number, weight)| (*number, likeness * weight)));
         }
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.total_cmp(&a.1)));
+        found.dedup_by_key(|(number, _)| *number);
         // As rare as all that it finds: a longer word is not better for being the only one of its kind.
         let rarity = (1.0 + self.documents.len() as f32 / (1 + found.len()) as f32).ln();
-        found.values_mut().for_each(|score| *score *= rarity);
+        found.iter_mut().for_each(|(_, score)| *score *= rarity);
         found
+    }
+
+    fn document(&self, number: u32) -> Option<&Document> {
+        self.documents.get(number as usize)?.as_ref()
+    }
+
+    fn plugin(&self, number: u32) -> Option<&PluginId> {
+        self.document(number).map(|document| &document.record.release.plugin)
+    }
+
+    fn number(&self, plugin: &PluginId) -> Option<u32> {
+        self.numbers.get(plugin.name.as_str())?.get(&plugin.namespace).copied()
+    }
+
+    /// The plugins that are called exactly as is searched for, with their namespace or without.
+    fn called(&self, text: &str, words: &[String]) -> BTreeSet<u32> {
+        match text.contains(':') {
+            true => text
+                .trim()
+                .to_lowercase()
+                .parse()
+                .ok()
+                .and_then(|plugin| self.number(&plugin))
+                .into_iter()
+                .collect(),
+            false => {
+                self.numbers.get(&words.join("-")).into_iter().flat_map(|of| of.values().copied()).collect()
+            }
+        }
     }
 
     /// The words that are said and differ from this one by one slip, or by two where it is long: a letter too many, too few,
@@ -321,28 +382,25 @@ impl Index {
     }
 }
 
-/// How well a release fits that has this score by its words: certified ones better, and those that were pulled more often.
-fn worth(record: &ReleaseRecord, score: f32) -> f64 {
+/// What both words find, in the order of its numbers.
+fn in_both(one: Vec<Score>, other: Vec<Score>) -> Vec<Score> {
+    let (few, many) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let of_both = |(number, score): Score| {
+        let at = many.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        Some((number, score + many.get(at)?.1))
+    };
+    few.into_iter().filter_map(of_both).collect()
+}
+
+/// What adds to the score of a release's words.
+fn worth(record: &ReleaseRecord) -> f32 {
     let certified = if record.certified { 0.3 } else { 0.0 };
-    f64::from(score + certified + 0.2 * ((1 + record.downloads) as f32).ln())
+    certified + 0.2 * ((1 + record.downloads) as f32).ln()
 }
 
-/// Where a result stands in the order of all.
-fn place<'a>((named, score, record): &Found<'a>) -> (bool, f64, &'a PluginId) {
-    (*named, *score, &record.release.plugin)
-}
-
-/// The best first: what is called so, then what fits best, then by name.
-fn better(a: (bool, f64, &PluginId), b: (bool, f64, &PluginId)) -> Ordering {
-    b.0.cmp(&a.0).then_with(|| b.1.total_cmp(&a.1)).then_with(|| a.2.cmp(b.2))
-}
-
-/// Whether a plugin is called exactly so, with its namespace or without.
-fn is_called(plugin: &PluginId, named: &str) -> bool {
-    match named.split_once(':') {
-        Some((namespace, name)) => plugin.namespace.as_str() == namespace && plugin.name.as_str() == name,
-        None => plugin.name.as_str() == named,
-    }
+/// The best first: what is called so, then what fits best.
+fn better(a: (bool, f64), b: (bool, f64)) -> Ordering {
+    b.0.cmp(&a.0).then_with(|| b.1.total_cmp(&a.1))
 }
 
 /// Which release stands for its plugin: one that may be chosen, that is no pre-release, and the newest.

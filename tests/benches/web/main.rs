@@ -47,7 +47,7 @@ fn registry(runtime: &Runtime, kind: &str, stage: &Stage) {
         partner.page(&at("?range=year"), "1,000,000.00 USD").await;
         for (page, shows) in [
             ("/sales?range=year", "acme:p"),
-            ("/customers?range=year", "buyer-"),
+            ("/customers?range=year", "1,000,000.00 USD"),
             ("/plugins?range=year", "acme:p"),
             ("/use?range=year", "Dashboard"),
             ("/payouts", "Dashboard"),

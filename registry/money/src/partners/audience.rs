@@ -1,5 +1,7 @@
 //! Who buys: what came of a partner's own sales of a time by the country that customers have told, and by the plan that they are on now.
 
+use std::collections::BTreeMap;
+
 use chandlery_package::{Currency, Namespace};
 use sqlx::AnyConnection;
 
@@ -29,54 +31,71 @@ pub struct Audience {
     pub sold: Sold,
 }
 
-macro_rules! select_by {
-    ($by:literal, $join:literal) => {
-        concat!(
-            "select ",
-            $by,
-            ", count(distinct sales.customer), count(case when void_at is null then 1 end),
-             cast(sum(gross_minor) as bigint), cast(sum(refunded_minor) as bigint), cast(sum(disputed_minor) as bigint),
-             cast(sum(case when void_at is null then 0 else gross_minor - refunded_minor - disputed_minor end) as bigint),
-             cast(sum(own.share_minor - own.returned_minor) as bigint),
-             cast(coalesce(sum(other.share_minor - other.returned_minor), 0) as bigint)
-             from sales join lots own on own.sale = sales.id and own.role = 'seller'
-             left join lots other on sales.referred = 1 and other.sale = sales.id and other.role = 'referrer' ",
-            $join,
-            " where seller = $1 and sales.currency = $2 and sold_at >= $3 and sold_at < $4 group by 1 order by 1"
-        )
-    };
+/// What came of the sales to all customers, told apart in each way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audiences {
+    /// By country, in the order of their letters.
+    pub countries: Vec<Audience>,
+    /// By plan, in the order of their names.
+    pub segments: Vec<Audience>,
 }
 
-/// What came of the partner's own sales of a time, in one currency, in the order of the groups' names.
-pub async fn audience(
+impl Audiences {
+    /// Those that are told apart so.
+    pub fn by(self, by: By) -> Vec<Audience> {
+        match by {
+            By::Country => self.countries,
+            By::Segment => self.segments,
+        }
+    }
+}
+
+/// What came of the partner's own sales of a time, in one currency.
+pub async fn audiences(
     db: &mut AnyConnection,
     partner: &Namespace,
     currency: Currency,
     range: &Range,
-    by: By,
-) -> Result<Vec<Audience>, Error> {
-    type Row = (String, i64, i64, i64, i64, i64, i64, i64, i64);
-    let sql = match by {
-        By::Country => select_by!(
-            "coalesce(nullif(billing_profiles.country, ''), 'unknown')",
-            "left join billing_profiles on billing_profiles.account = sales.customer"
-        ),
-        By::Segment => select_by!(
-            "coalesce(subscriptions.tier, 'free')",
-            "left join subscriptions on subscriptions.account = sales.customer"
-        ),
-    };
-    let rows: Vec<Row> = sqlx::query_as(sql)
-        .bind(partner.as_str())
-        .bind(currency.code())
-        .bind(range.since())
-        .bind(range.until())
-        .fetch_all(db)
-        .await?;
-    let read = |row: Row| {
-        let (name, customers, sales, gross, refunded, disputed, unpaid, own_share, referrers) = row;
+) -> Result<Audiences, Error> {
+    type Row = (String, String, i64, i64, i64, i64, i64, i64, i64, i64);
+    // Customers are far fewer than sales: what is known of them is looked up once for each.
+    let rows: Vec<Row> = sqlx::query_as(
+        "select coalesce(nullif(country, ''), 'unknown'), coalesce(tier, 'free'), count(*), cast(sum(sales) as bigint),
+                cast(sum(gross) as bigint), cast(sum(refunded) as bigint), cast(sum(disputed) as bigint),
+                cast(sum(unpaid) as bigint), cast(sum(own) as bigint), cast(sum(other) as bigint)
+         from (select sales.customer as customer, count(case when void_at is null then 1 end) as sales,
+                      sum(gross_minor) as gross, sum(refunded_minor) as refunded, sum(disputed_minor) as disputed,
+                      sum(case when void_at is null then 0 else gross_minor - refunded_minor - disputed_minor end) as unpaid,
+                      sum(own.share_minor - own.returned_minor) as own,
+                      coalesce(sum(other.share_minor - other.returned_minor), 0) as other
+               from sales join lots own on own.sale = sales.id and own.role = 'seller'
+               left join lots other on sales.referred = 1 and other.sale = sales.id and other.role = 'referrer'
+               where seller = $1 and sales.currency = $2 and sold_at >= $3 and sold_at < $4
+               group by sales.customer) as bought
+         left join billing_profiles on billing_profiles.account = bought.customer
+         left join subscriptions on subscriptions.account = bought.customer
+         group by 1, 2 order by 1, 2",
+    )
+    .bind(partner.as_str())
+    .bind(currency.code())
+    .bind(range.since())
+    .bind(range.until())
+    .fetch_all(db)
+    .await?;
+    let (mut countries, mut segments) = (BTreeMap::new(), BTreeMap::new());
+    for (country, segment, customers, sales, gross, refunded, disputed, unpaid, own_share, referrers) in rows
+    {
         let sold = Sold { sales, gross, refunded, disputed, unpaid, own_share, referrers, referral: 0 };
-        Audience { name, customers, sold }
-    };
-    Ok(rows.into_iter().map(read).collect())
+        for (groups, name) in [(&mut countries, country), (&mut segments, segment)] {
+            let (known, sum): &mut (i64, Sold) = groups.entry(name).or_default();
+            *known += customers;
+            sum.add(&sold);
+        }
+    }
+    Ok(Audiences { countries: listed(countries), segments: listed(segments) })
+}
+
+fn listed(groups: BTreeMap<String, (i64, Sold)>) -> Vec<Audience> {
+    let read = |(name, (customers, sold))| Audience { name, customers, sold };
+    groups.into_iter().map(read).collect()
 }

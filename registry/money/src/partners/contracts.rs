@@ -1,7 +1,7 @@
 //! Contracts for what is paid by the month or by use: trials that became paid ones, and those that ended.
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::{Balance, Currency, Namespace, Offer, Price};
+use chandlery_package::{Balance, Currency, Namespace, Offer};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -64,7 +64,8 @@ pub async fn contracts(
                                        and later.plugin = orders.plugin and later.reference <> orders.reference
                                        and later.ordered_at >= orders.ended_at and later.ordered_at < $3)
                      then 1 else 0 end as bigint) as is_replaced
-         from orders where plugin >= $1 and plugin < $2 and ordered_at < $3 and (ended_at is null or ended_at >= $4)",
+         from orders where plugin >= $1 and plugin < $2 and price_kind <> 'once'
+           and ordered_at < $3 and (ended_at is null or ended_at >= $4)",
     )
     .bind(format!("{partner}:"))
     .bind(format!("{partner};"))
@@ -73,7 +74,7 @@ pub async fn contracts(
     .fetch_all(db)
     .await?;
     let mut found = Contracts::default();
-    for row in rows.iter().filter(|row| !matches!(row.offer.0.price, Price::Once { .. })) {
+    for row in &rows {
         count(&mut found, row, range, now);
     }
     Ok(found)

@@ -54,7 +54,7 @@ impl Sold {
         self.own_share + self.referral
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.sales += other.sales;
         self.gross += other.gross;
         self.refunded += other.refunded;

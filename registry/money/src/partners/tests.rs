@@ -272,8 +272,8 @@ async fn sales_are_listed_in_every_order_a_page_at_a_time() {
         let forward = whole.is_sorted_by(|one, other| (one.sold_at, one.sale) < (other.sold_at, other.sale));
         assert_eq!(forward, matches!(order, Order::Oldest | Order::Smallest), "{order}");
     }
-    let by_plan =
-        audience(&mut read, &name("acme"), Currency::Usd, &Range::all(day(9)), By::Segment).await.unwrap();
+    let found = audiences(&mut read, &name("acme"), Currency::Usd, &Range::all(day(9))).await.unwrap();
+    let by_plan = found.by(By::Segment);
     let [free] = by_plan.as_slice() else { panic!("{by_plan:?}") };
     assert_eq!((free.name.as_str(), free.customers, free.sold.paid()), ("free", 6, 57_900));
     // What is paid once is no contract that ends.

@@ -32,22 +32,6 @@ struct Row {
     available_at: Option<Text<Timestamp>>,
 }
 
-/// Selects from the changes of what a partner is owed, whose accounts are the first six values: what only moves between its own
-/// balances, such as the end of a hold, changes nothing.
-macro_rules! select_changes {
-    ($columns:literal, $condition:literal, $rest:literal) => {
-        concat!(
-            "select ",
-            $columns,
-            " from (select transaction_id, currency, cast(-sum(minor) as bigint) as minor from ledger_postings
-                    where account in ($1, $2, $3, $4, $5, $6) ",
-            $condition,
-            "       group by transaction_id, currency having sum(minor) <> 0) as changes ",
-            $rest
-        )
-    };
-}
-
 pub(crate) type Query<'q, T> = sqlx::query::QueryAs<'q, sqlx::Any, T, sqlx::any::AnyArguments>;
 
 /// A query whose first six values are the accounts of a partner.
@@ -88,16 +72,19 @@ async fn transactions_after(
     after: Option<&EarningKey>,
     limit: i64,
 ) -> Result<Vec<Earning>, Error> {
-    let sql = select_changes!(
-        "ledger_transactions.id, kind, description, at, changes.minor, changes.currency, sales.plugin,
-         case when sales.seller <> $10 then null when void_at is not null then 0
-              else gross_minor - refunded_minor - disputed_minor end as gross_minor,
-         (select max(available_at) from lots where lots.sale = sales.id) as available_at",
-        "and transaction_id <= $7 and (transaction_id < $7 or currency > $8)",
-        "join ledger_transactions on ledger_transactions.id = changes.transaction_id
-         left join sales on sales.id = ledger_transactions.id
-         order by ledger_transactions.id desc, changes.currency limit $9"
-    );
+    // What only moves between a partner's own balances, such as the end of a hold, changes nothing of what it is owed.
+    let sql = "select ledger_transactions.id, kind, description, at, changes.minor, changes.currency, sales.plugin,
+                      case when sales.seller <> $10 then null when void_at is not null then 0
+                           else gross_minor - refunded_minor - disputed_minor end as gross_minor,
+                      (select max(available_at) from lots where lots.sale = sales.id) as available_at
+               from (select transaction_id, currency, cast(-sum(minor) as bigint) as minor from ledger_postings
+                     where account in ($1, $2, $3, $4, $5, $6)
+                       and transaction_id <= $7 and (transaction_id < $7 or currency > $8)
+                     group by transaction_id, currency having sum(minor) <> 0
+                     order by transaction_id desc, currency limit $9) as changes
+               join ledger_transactions on ledger_transactions.id = changes.transaction_id
+               left join sales on sales.id = ledger_transactions.id
+               order by ledger_transactions.id desc, changes.currency";
     let (transaction, currency) =
         after.map_or((i64::MAX, ""), |(transaction, currency)| (*transaction, currency.code()));
     let query = of_partner::<Row>(sql, partner).bind(transaction).bind(currency).bind(limit);

@@ -15,16 +15,18 @@ use chandlery_store::{Db, Write, time};
 
 /// Whether a partner leaves, and what is held until then.
 pub(super) async fn find(db: &mut AnyConnection, partner: &Namespace) -> Result<Leaving, Error> {
-    let since: Option<(Text<Timestamp>,)> =
+    let since = since(db, partner).await?;
+    Ok(Leaving { partner: partner.clone(), since, held: held(db, partner).await? })
+}
+
+/// When a partner asked to leave, if it did.
+async fn since(db: &mut AnyConnection, partner: &Namespace) -> Result<Option<Timestamp>, Error> {
+    let asked: Option<(Text<Timestamp>,)> =
         sqlx::query_as("select asked_at from partner_exits where partner = $1")
             .bind(partner.as_str())
-            .fetch_optional(&mut *db)
+            .fetch_optional(db)
             .await?;
-    Ok(Leaving {
-        partner: partner.clone(),
-        since: since.map(|(Text(at),)| at),
-        held: held(db, partner).await?,
-    })
+    Ok(asked.map(|(Text(at),)| at))
 }
 
 /// Lets a partner leave, or stay after all. The same again changes nothing.
@@ -108,8 +110,12 @@ pub(super) async fn is_final(
     partner: &Namespace,
     currency: Currency,
 ) -> Result<bool, Error> {
-    let Leaving { since, held, .. } = find(db, partner).await?;
-    Ok(since.is_some() && held.iter().all(|held| held.amount.currency() != currency))
+    // What is held is a sum over all that was ever sold, and few leave.
+    if since(db, partner).await?.is_none() {
+        return Ok(false);
+    }
+    let held = held(db, partner).await?;
+    Ok(held.iter().all(|held| held.amount.currency() != currency))
 }
 
 /// What is held, in words.

@@ -11,6 +11,8 @@ use chandlery_package::wire::{
 use chandlery_package::{Currency, Digest, Month, Namespace};
 use futures::TryStreamExt as _;
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sqlx::AnyConnection;
 
 use super::self_billed;
@@ -36,7 +38,7 @@ pub async fn make(write: &mut Write, month: Month, now: Timestamp) -> Result<usi
             statement.opening.insert(account.into(), -held.balance.minor());
         }
     }
-    type Row = (i64, Text<Timestamp>, Text<TransactionKind>, String, String, Text<Currency>, i64);
+    type Posted = (i64, Text<Timestamp>, Text<TransactionKind>, String, String, Text<Currency>, i64);
     let mut rows = sqlx::query_as(
         "select id, at, kind, description, account, currency, minor
          from ledger_transactions join ledger_postings on transaction_id = id
@@ -47,7 +49,7 @@ pub async fn make(write: &mut Write, month: Month, now: Timestamp) -> Result<usi
     .bind(time(month.next().first_moment()))
     .fetch(&mut **write);
     while let Some(row) = rows.try_next().await? {
-        let (transaction, Text(at), Text(kind), description, account, Text(currency), minor): Row = row;
+        let (transaction, Text(at), Text(kind), description, account, Text(currency), minor): Posted = row;
         let Some((partner, account)) = partners_account(&account) else { continue };
         let lines = &mut statement(&mut all, partner, month, currency)?.lines;
         if lines.last().is_none_or(|last| last.transaction != transaction) {
@@ -119,19 +121,34 @@ async fn publish(write: &mut Write, statement: &Statement, now: Timestamp) -> Re
 /// A statement's place among its partner's: its month and its currency.
 pub type Key = (Month, Currency);
 
-/// A partner's statements, the latest first; of one month, if one is wanted.
+/// The body of a statement, its digest, and the number of its entry in the log.
+type Row = (String, Text<Digest>, i64);
+
+/// A partner's statements, the latest first; of one month, if one is wanted. Each is compared with its digest.
 pub async fn statements(
     db: &mut AnyConnection,
     partner: &Namespace,
     month: Option<Month>,
     paging: &Paging<Key>,
 ) -> Result<Page<PublishedStatement>, Error> {
+    let read = |(body, Text(digest), log_index): Row| read(&body, digest, log_index);
+    let rows = rows(db, partner, month, paging).await?;
+    let read = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(paging.cut(read, |published| (published.statement.month, published.statement.currency)))
+}
+
+async fn rows(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    month: Option<Month>,
+    paging: &Paging<Key>,
+) -> Result<Vec<Row>, Error> {
     // There is no month after 9998.
     let (before, after) = match paging.after() {
         None => ("9999-12".to_owned(), ""),
         Some((month, currency)) => (month.to_string(), currency.code()),
     };
-    let rows: Vec<(String, Text<Digest>, i64)> = sqlx::query_as(
+    let rows = sqlx::query_as(
         "select body, digest, log_index from statements where partner = $1 and ($2 = '' or month = $2)
            and month <= $3 and (month < $3 or currency > $4)
          order by month desc, currency limit $5",
@@ -143,9 +160,47 @@ pub async fn statements(
     .bind(paging.rows())
     .fetch_all(db)
     .await?;
-    let read = |(body, Text(digest), log_index): (String, Text<Digest>, i64)| read(&body, digest, log_index);
-    let read = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    Ok(paging.cut(read, |published| (published.statement.month, published.statement.currency)))
+    Ok(rows)
+}
+
+/// What a list says of a statement, which is not compared with its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementHead {
+    /// The month that it is of.
+    pub month: Month,
+    /// The currency of all that it says.
+    pub currency: Currency,
+    /// How many changes it has.
+    pub lines: usize,
+    /// What the partner's accounts held at the month's end, in minor units.
+    pub closing: Held,
+    /// The digest that the log has of it.
+    pub digest: Digest,
+    /// The number of the log's entry.
+    pub log_index: i64,
+}
+
+/// The same list as [`statements`], in as much time as it takes to read the statements' ends and to count their lines.
+pub async fn statement_heads(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    paging: &Paging<Key>,
+) -> Result<Page<StatementHead>, Error> {
+    #[derive(Deserialize)]
+    struct Head {
+        month: Month,
+        currency: Currency,
+        lines: Vec<IgnoredAny>,
+        closing: Held,
+    }
+    let read = |(body, Text(digest), log_index): Row| {
+        let damaged = |_| Error::Damaged(format!("statement {digest} cannot be read"));
+        let Head { month, currency, lines, closing } = serde_json::from_str(&body).map_err(damaged)?;
+        Ok(StatementHead { month, currency, lines: lines.len(), closing, digest, log_index })
+    };
+    let rows = rows(db, partner, None, paging).await?;
+    let heads = rows.into_iter().map(read).collect::<Result<Vec<_>, Error>>()?;
+    Ok(paging.cut(heads, |head| (head.month, head.currency)))
 }
 
 fn read(body: &str, digest: Digest, log_index: i64) -> Result<PublishedStatement, Error> {
@@ -159,7 +214,7 @@ fn read(body: &str, digest: Digest, log_index: i64) -> Result<PublishedStatement
 
 /// What is wrong with the statements, in words: each is what the log says, and begins where the one before it ended.
 pub async fn faults(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
-    type Row = (String, Text<Digest>, i64, String);
+    type Logged = (String, Text<Digest>, i64, String);
     let mut rows = sqlx::query_as(
         "select body, digest, log_index, entry from statements join log_entries on idx = log_index
          order by partner, currency, month",
@@ -168,7 +223,7 @@ pub async fn faults(db: &mut AnyConnection) -> Result<Vec<String>, Error> {
     let mut faults = Vec::new();
     let mut before: Option<Statement> = None;
     while let Some(row) = rows.try_next().await? {
-        let (body, Text(digest), index, entry): Row = row;
+        let (body, Text(digest), index, entry): Logged = row;
         let what = format!("the statement at entry {index}");
         if !entry.contains(&digest.to_string()) {
             faults.push(format!("{what} is not the one in the log"));

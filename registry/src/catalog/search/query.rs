@@ -33,7 +33,7 @@ words! {
 }
 
 /// What is searched for.
-#[derive(Debug, Default, Clone, Deserialize, utoipa::IntoParams)]
+#[derive(Debug, Default, Clone, PartialEq, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Query {
     /// Words that a plugin's name, title, description or keywords have or begin with; all of them.

@@ -171,7 +171,7 @@ fn facets_narrow_and_orders_sort() {
 fn slips_are_found_and_other_words_are_not() {
     let mut index = Index::default();
     for word in ["whisper", "whispers", "kubernetes", "llama", "ocr", "embeddings"] {
-        index.words.insert(word.into(), BTreeMap::from([(0, 1.0)]));
+        index.words.insert(word.into(), vec![(0, 1.0)]);
         for pair in pairs(word) {
             index.pairs.entry(pair).or_default().insert(word.into());
         }

@@ -31,15 +31,14 @@ pub(in crate::web) async fn page(
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
     let View { partner, range, currency, .. } = &view;
-    let countries = partners::audience(&mut db, partner, *currency, range, By::Country).await?;
-    let segments = partners::audience(&mut db, partner, *currency, range, By::Segment).await?;
+    let audiences = partners::audiences(&mut db, partner, *currency, range).await?;
     let contracts = partners::contracts(&mut db, partner, range, finance.clock.now()).await?;
     let reasons = partners::reasons(&mut db, partner, *currency, range).await?;
     drop(db);
     let content = html! {
         (view.form(PAGE, &[]))
-        (groups(&view, "By country", "Country", By::Country, &countries)?)
-        (groups(&view, "By segment", "Plan", By::Segment, &segments)?)
+        (groups(&view, "By country", "Country", By::Country, &audiences.countries)?)
+        (groups(&view, "By segment", "Plan", By::Segment, &audiences.segments)?)
         div.above { h2 { "Trials and contracts" } (view.csv("/contracts.csv")) }
         (trials(&contracts))
         h2 { "Why money went back" }
@@ -65,9 +64,9 @@ pub(in crate::web) async fn csv(
     caller.must_see(&finance.db, &partner).await?;
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, &finance, partner, &asked).await?;
+    let found = partners::audiences(&mut db, &view.partner, view.currency, &view.range).await?;
     let by = grouped.by;
-    let found = partners::audience(&mut db, &view.partner, view.currency, &view.range, by).await?;
-    Ok((file("customers"), audience_csv(by.as_str(), view.currency, &found)?).into_response())
+    Ok((file("customers"), audience_csv(by.as_str(), view.currency, &found.by(by))?).into_response())
 }
 
 /// The table `/dashboard/{partner}/contracts.csv`.

@@ -6,10 +6,10 @@ use chandlery_accounts::Account;
 use chandlery_edge::{Path, Query};
 use chandlery_money::Finance;
 use chandlery_money::partners::statement_csv;
-use chandlery_money::payouts::{self, StatementKey};
+use chandlery_money::payouts::{self, StatementHead, StatementKey};
 use chandlery_package::wire::{Held, Paging, PublishedStatement, StatementLine};
 use chandlery_package::{Balance, Currency, Digest, Month, Namespace};
-use chandlery_pages::{Column, Link, crumbs, facts, minute, money, next_page, number, signed, table};
+use chandlery_pages::{Column, Link, crumbs, facts, minute, money, next_page, number, table};
 use maud::{Markup, html};
 use sqlx::AnyConnection;
 
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::shell::LogIn;
 
 const PAGE: &str = "/statements";
-/// How many statements a page has: each is read whole, and compared with its digest.
+/// How many statements a page has: each may have many changes.
 const SHOWN: u32 = 12;
 /// How many changes of a statement its page has: its table has all.
 const CHANGES_SHOWN: usize = 500;
@@ -40,7 +40,7 @@ pub(in crate::web) async fn list(
         None => Paging::first(SHOWN),
         Some(_) => paging,
     };
-    let found = payouts::statements(&mut db, &view.partner, None, &paging).await?;
+    let found = payouts::statement_heads(&mut db, &view.partner, &paging).await?;
     drop(db);
     let columns = [
         Column::Text("Month"),
@@ -51,7 +51,7 @@ pub(in crate::web) async fn list(
         Column::Text("Digest"),
         Column::Text("Table"),
     ];
-    let rows: Vec<Vec<Markup>> = found.items.iter().map(|published| cells(&view, published)).collect();
+    let rows: Vec<Vec<Markup>> = found.items.iter().map(|head| cells(&view, head)).collect();
     let next = after(&format!("{}&limit={SHOWN}", view.path(PAGE)), found.next.as_deref());
     let content = html! {
         h2 { "Statements" }
@@ -66,16 +66,15 @@ fn path(view: &View, month: Month, currency: Currency, form: &str) -> String {
     format!("/dashboard/{}/statements/{month}{form}?currency={currency}", view.partner)
 }
 
-fn cells(view: &View, published: &PublishedStatement) -> Vec<Markup> {
-    let statement = &published.statement;
-    let (month, currency) = (statement.month, statement.currency);
+fn cells(view: &View, head: &StatementHead) -> Vec<Markup> {
+    let (month, currency) = (head.month, head.currency);
     vec![
         html! { a href=(path(view, month, currency, "")) { (month) } },
         html! { (currency) },
-        html! { (signed(statement.lines.len() as i64)) },
-        held(&statement.closing, currency),
-        html! { (published.log_index) },
-        html! { code { (short(&published.digest)) "…" } },
+        html! { (number(head.lines as u64)) },
+        held(&head.closing, currency),
+        html! { (head.log_index) },
+        html! { code { (short(&head.digest)) "…" } },
         html! { a href=(path(view, month, currency, "/table.csv")) { "CSV" } },
     ]
 }

@@ -129,8 +129,8 @@ async fn insert(
     }
     let reference = new_reference();
     sqlx::query(
-        "insert into orders (reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at)
-         values ($1, $2, $3, $4, $5, nullif($6, ''), 0, $7)",
+        "insert into orders (reference, customer, plugin, offer, discount, referrer, tax_minor, ordered_at, price_kind)
+         values ($1, $2, $3, $4, $5, nullif($6, ''), 0, $7, $8)",
     )
     .bind(&reference)
     .bind(customer.as_str())
@@ -139,6 +139,7 @@ async fn insert(
     .bind(discount.to_string())
     .bind(referrer.map_or("", Namespace::as_str))
     .bind(time(now))
+    .bind(offer.price.kind())
     .execute(&mut **write)
     .await?;
     if let Some(quoted) = quoted {
