@@ -237,11 +237,14 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
     assert!(parked["items"][0]["reason"].as_str().unwrap().contains("in the books yet"), "{parked}");
     let paid = json!({ "id": intent["id"], "object": "payment_intent", "amount_received": 10_000, "currency": "usd" });
     assert_eq!(tell(&world, "evt_2", "payment_intent.succeeded", &paid), 204);
-    assert_eq!(tell(&world, "evt_3", "customer.created", &json!({ "id": "cus_1" })), 204);
+    assert_eq!(tell(&world, "evt_3", "topup.succeeded", &json!({ "id": "tu_1" })), 204);
     let states = ask(&world, &operator, "GET", "/api/v1/processor/events")["items"].clone();
     let states: Vec<_> = states.as_array().unwrap().iter().map(|event| event["state"].clone()).collect();
     assert_eq!(states, ["applied", "applied", "unhandled"]);
     assert_eq!(operator.ok(&["books", "events", "--state", "unhandled"])[0]["id"], "evt_3");
+    let remarks = operator.ok(&["books", "check"])["unfollowed"].clone();
+    assert_eq!(remarks.as_array().map(Vec::len), Some(1), "{remarks}");
+    assert!(remarks[0].as_str().unwrap().contains("of the kind topup.succeeded"), "{remarks}");
     let shown = operator.ok(&["books", "events", "show", "evt_1"]);
     assert_eq!(shown["event"]["state"], "applied", "{shown}");
     assert!(shown["body"].as_str().unwrap().contains("charge.dispute.created"), "{shown}");

@@ -173,21 +173,22 @@ async fn check(context: &Context) -> Result {
     match context.settings.json {
         true => show::json(check),
         false => show::done(format!(
-            "the books balance: {} transactions, {} postings{}{}",
+            "the books balance: {} transactions, {} postings{}{}{}",
             check.transactions,
             check.postings,
             close::left_out(&check.set_aside),
-            undecided(&check.undecided)
+            remark("to be decided", &check.undecided),
+            remark("not followed", &check.unfollowed)
         )),
     }
     Ok(())
 }
 
-/// Says what waits for an operator to decide, behind a sentence.
-fn undecided(what: &[String]) -> String {
+/// Says what an operator should look at though the books balance, behind a sentence.
+fn remark(about: &str, what: &[String]) -> String {
     match what.is_empty() {
         true => String::new(),
-        false => format!("; to be decided: {}", what.join("; ")),
+        false => format!("; {about}: {}", what.join("; ")),
     }
 }
 

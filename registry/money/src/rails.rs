@@ -47,10 +47,12 @@ pub use send_backs::desk::{
 pub(crate) use send_backs::send_to_within;
 pub use sending::send;
 pub use stripe::{
-    PaymentPage, ToldDispute, begin as begin_payment, count_events, offers_page, payment_page,
-    receive as receive_event,
+    PaymentPage, ToldDispute, begin as begin_payment, count_events,
+    count_unfollowed as count_unfollowed_events, offers_page, payment_page, receive as receive_event,
 };
-pub(crate) use stripe::{answer_by, events_of, payer as payer_of, told as told_dispute};
+pub(crate) use stripe::{
+    answer_by, events_of, payer as payer_of, told as told_dispute, unfollowed_in_words as unfollowed_events,
+};
 
 /// How often what is due to be told to the processor is looked at in one go: 50 requests and 100 events each time.
 const ROUNDS_MAX: usize = 1000;

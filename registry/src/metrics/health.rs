@@ -222,8 +222,11 @@ impl Health {
         let (requests, events) =
             (rails::requests_waiting(&mut db).await?, rails::count_events(&mut db).await?);
         drop(db);
-        let parked = events.iter().filter(|(state, _)| *state == EventState::Parked).map(|(_, count)| count);
-        lines.extend(of_processor(self.finance.processor.is_some(), requests, parked.sum()));
+        let in_state = |wanted: EventState| -> i64 {
+            events.iter().filter(|(state, _)| *state == wanted).map(|(_, count)| count).sum()
+        };
+        let (parked, unhandled) = (in_state(EventState::Parked), in_state(EventState::Unhandled));
+        lines.extend(of_processor(self.finance.processor.is_some(), requests, parked, unhandled));
         let sinks = behind(&self.metrics.db, &self.exports).await?;
         if sinks.is_empty() {
             let more = html! { "to nobody: name a webhook or a collector of logs to keep it elsewhere, too" };
@@ -271,18 +274,24 @@ fn of_mail(has_server: bool, waiting: MailWaiting, now: Timestamp) -> Line {
     Line::new("Mail", tone, word, more)
 }
 
-fn of_processor(is_named: bool, requests: i64, parked: i64) -> Vec<Line> {
+fn of_processor(is_named: bool, requests: i64, parked: i64, unhandled: i64) -> Vec<Line> {
     let count = |count: i64| number(count.unsigned_abs());
-    if !is_named && requests == 0 && parked == 0 {
+    if !is_named && requests == 0 && parked == 0 && unhandled == 0 {
         let more = html! { "payments come by bank transfer alone" };
         return vec![Line::new("Processor of payments", Tone::Plain, "is not named", more)];
     }
     let (tone, word) = if requests > 0 { (Tone::Warning, "wait") } else { (Tone::Good, "were answered") };
     let all =
         html! { (count(requests)) " wait for an answer: " code { "chandlery books requests" } " shows them" };
-    let (event_tone, event_word) =
-        if parked > 0 { (Tone::Warning, "wait for their cause") } else { (Tone::Good, "were taken in") };
-    let webhooks = html! { (count(parked)) " wait until what they are about is known: " code { "chandlery books events" } };
+    let (event_tone, event_word) = match (parked, unhandled) {
+        (1.., _) => (Tone::Warning, "wait for their cause"),
+        (_, 1..) => (Tone::Warning, "are not all known here"),
+        _ => (Tone::Good, "were taken in"),
+    };
+    let webhooks = html! {
+        (count(parked)) " wait until what they are about is known: " code { "chandlery books events --state parked" } "; "
+        (count(unhandled)) " are of kinds that the books do not follow: " code { "chandlery books events --state unhandled" }
+    };
     vec![
         Line::new("Requests to the processor of payments", tone, word, all),
         Line::new("Webhooks of the processor of payments", event_tone, event_word, webhooks),
@@ -345,6 +354,19 @@ mod tests {
         assert_eq!(word(true, Some(at(0))), "waits");
         assert_eq!(word(true, Some(at(500))), "is sent");
         assert_eq!(word(false, Some(at(0))), "is not sent");
+    }
+
+    #[test]
+    fn events_that_the_books_do_not_follow_are_to_be_looked_at() {
+        let word = |parked, unhandled| {
+            let line = &of_processor(true, 0, parked, unhandled)[1];
+            (line.word, line.tone == Tone::Warning)
+        };
+        assert_eq!(word(0, 0), ("were taken in", false));
+        assert_eq!(word(2, 1), ("wait for their cause", true));
+        assert_eq!(word(0, 1), ("are not all known here", true));
+        let told = of_processor(false, 0, 0, 3)[1].more.clone().into_string();
+        assert!(told.contains("3 are of kinds") && told.contains("books events --state unhandled"), "{told}");
     }
 
     #[test]

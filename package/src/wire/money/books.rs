@@ -106,6 +106,10 @@ pub struct BooksCheck {
     /// of the books.
     #[serde(default)]
     pub undecided: Vec<String>,
+    /// What the processor of payments has told and the books do not follow, in words with the commands that show it: no fault of the
+    /// books.
+    #[serde(default)]
+    pub unfollowed: Vec<String>,
 }
 
 /// An account of the ledger and what it holds.

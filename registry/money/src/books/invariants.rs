@@ -31,6 +31,7 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
     found.faults.extend(documents::faults(db).await?);
     found.set_aside = aside::in_words(db).await?;
     found.undecided = rails::undecided_requests(db).await?;
+    found.unfollowed = rails::unfollowed_events(db).await?;
     Ok(found)
 }
 

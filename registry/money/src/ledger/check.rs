@@ -38,5 +38,12 @@ pub async fn check(db: &mut AnyConnection) -> Result<BooksCheck, Error> {
         }
     }
     faults.extend(closing::faults(db, &replayed).await?);
-    Ok(BooksCheck { transactions, postings, faults, set_aside: Vec::new(), undecided: Vec::new() })
+    Ok(BooksCheck {
+        transactions,
+        postings,
+        faults,
+        set_aside: Vec::new(),
+        undecided: Vec::new(),
+        unfollowed: Vec::new(),
+    })
 }

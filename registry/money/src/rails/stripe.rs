@@ -19,6 +19,7 @@ mod refused;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod unfollowed;
 mod webhook;
 
 pub use disputes::ToldDispute;
@@ -29,5 +30,6 @@ pub use hosted::{PaymentPage, is_offered as offers_page, payment_page};
 pub use intents::begin;
 pub use payments::{give_back as give_surplus_back, list as list_surplus, surplus_of};
 pub(super) use refused::settle as settle_refused;
+pub use unfollowed::{count as count_unfollowed, in_words as unfollowed_in_words};
 pub use webhook::receive;
 pub(super) use webhook::retry as retry_parked;

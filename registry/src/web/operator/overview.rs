@@ -43,6 +43,12 @@ pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> 
             HEALTH,
             rails::count_undecided_requests(&mut db).await?,
         ),
+        (
+            "unfollowed",
+            "Events of the processor that the books do not follow",
+            HEALTH,
+            rails::count_unfollowed_events(&mut db).await?,
+        ),
         ("disputes", "Disputes to answer", DISPUTES, reports::count_disputes(&mut db).await?),
         ("overdue", "Invoices that are overdue", CUSTOMERS, reports::count_overdue(&mut db, now).await?),
         ("months", "Months to close", CLOSE, months),

@@ -45,6 +45,29 @@ impl Topic {
     }
 }
 
+/// How the kinds of events begin that move no money, beside those that are followed: what a payment goes through before it has
+/// succeeded, and what Stripe keeps in its own words of customers, prices and pages. <https://docs.stripe.com/api/events/types>
+const MOVES_NOTHING: [&str; 18] = [
+    "account.",
+    "balance.",
+    "capability.",
+    "charge.captured",
+    "charge.expired",
+    "charge.failed",
+    "charge.pending",
+    "charge.updated",
+    "checkout.session.",
+    "customer.",
+    "payment_intent.",
+    "payment_link.",
+    "payment_method.",
+    "payout.reconciliation_completed",
+    "price.",
+    "product.",
+    "radar.",
+    "setup_intent.",
+];
+
 /// What Stripe has told.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
@@ -77,6 +100,12 @@ impl Event {
             object: Object(event["data"]["object"].clone()),
             body: text.to_owned(),
         })
+    }
+
+    /// Whether its kind is known to move no money. A charge that was made for a payment is told with that.
+    pub(super) fn moves_nothing(&self) -> bool {
+        MOVES_NOTHING.iter().any(|beginning| self.kind.starts_with(beginning))
+            || self.kind == "charge.succeeded" && self.object.reference("payment_intent").is_some()
     }
 
     /// What must be in the books before it: a payment, or whatever else it names.
@@ -117,6 +146,22 @@ mod tests {
                 (topic, about, false),
                 "{kind}"
             );
+        }
+    }
+
+    #[test]
+    fn what_may_move_money_is_not_passed_over() {
+        for (kind, object, moves_nothing) in [
+            ("checkout.session.completed", serde_json::json!({}), true),
+            ("payment_intent.payment_failed", serde_json::json!({}), true),
+            ("charge.succeeded", serde_json::json!({ "payment_intent": "pi_1" }), true),
+            ("charge.succeeded", serde_json::json!({ "payment_intent": null }), false),
+            ("topup.succeeded", serde_json::json!({}), false),
+            ("application_fee.created", serde_json::json!({}), false),
+        ] {
+            let body = serde_json::json!({ "id": "evt_1", "type": kind, "data": { "object": object } });
+            let event = Event::read(body.to_string().as_bytes()).unwrap();
+            assert_eq!((event.topic, event.moves_nothing()), (None, moves_nothing), "{kind} {object}");
         }
     }
 }

@@ -20,6 +20,7 @@ const REASON_MAX: usize = 500;
 pub(super) async fn keep(write: &mut Write, event: &Event, now: Timestamp) -> Result<bool, Error> {
     let state = match event.topic {
         _ if event.of_another => EventState::Ignored,
+        None if event.moves_nothing() => EventState::Ignored,
         None => EventState::Unhandled,
         Some(_) => EventState::Parked,
     };
