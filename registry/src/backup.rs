@@ -22,7 +22,7 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand, drafts and challenges to passkeys are not kept: their clients will
 /// begin again. Answers to writes with a key are of a day, and of what the backup may not have. Replicas are those that serve now.
-const TABLES: [&str; 132] = [
+const TABLES: [&str; 133] = [
     "facts",
     "accounts",
     "organisations",
@@ -141,6 +141,7 @@ const TABLES: [&str; 132] = [
     "processor_disputes",
     "processor_payouts",
     "processor_outbox",
+    "processor_exchanges",
     "bank_accounts",
     "bank_lines",
     "bank_allotments",

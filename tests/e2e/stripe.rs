@@ -46,6 +46,11 @@ fn all(stripe: &Stripe, kind: &str) -> Vec<Value> {
     stripe.with(|account| account.all(kind))
 }
 
+/// The balance transaction by which so much is withdrawn for a dispute, as Stripe has it.
+fn withdrawn(amount: i64) -> Value {
+    json!({ "id": "txn_d1", "object": "balance_transaction", "amount": -amount, "fee": 1500, "currency": "usd" })
+}
+
 fn balances(operator: &Person) -> BTreeMap<String, i64> {
     let rows = operator.ok(&["books", "balances"]);
     let rows = rows.as_array().unwrap().iter();
@@ -142,7 +147,7 @@ fn a_payment_comes_in_and_a_payout_leaves_by_stripe_each_once() {
 
     // A dispute holds what is left, and is won.
     let dispute = json!({ "id": "dp_1", "payment_intent": "pi_1", "amount": 8000, "currency": "usd", "status": "needs_response",
-                          "balance_transactions": [{ "fee": 1500 }] });
+                          "balance_transactions": [withdrawn(8_000)] });
     assert_eq!(tell(&world, "evt_2", "charge.dispute.created", &dispute), 204);
     assert_eq!(tell(&world, "evt_2", "charge.dispute.created", &dispute), 204);
     let books = balances(&operator);
@@ -170,7 +175,7 @@ fn what_a_lost_dispute_takes_back_of_a_subscription_is_not_credited_again() {
         json!({ "id": intent["id"], "object": "payment_intent", "amount_received": 9900, "currency": "usd" });
     assert_eq!(tell(&world, "evt_1", "payment_intent.succeeded", &paid), 204);
     let mut dispute = json!({ "id": "dp_1", "payment_intent": intent["id"], "amount": 9900, "currency": "usd",
-                              "status": "needs_response", "balance_transactions": [{ "fee": 1500 }] });
+                              "status": "needs_response", "balance_transactions": [withdrawn(9_900)] });
     assert_eq!(tell(&world, "evt_2", "charge.dispute.created", &dispute), 204);
     assert_eq!(balances(&operator)["assets:disputes held"], 9900);
     let stands = || {
@@ -228,7 +233,7 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
 
     // A dispute comes before its payment, says nothing of how it ended, and waits; Stripe knows.
     let mut dispute = json!({ "id": "dp_1", "payment_intent": intent["id"], "amount": 4000, "currency": "usd",
-                              "status": "needs_response", "balance_transactions": [{ "fee": 1500 }] });
+                              "status": "needs_response", "balance_transactions": [withdrawn(4_000)] });
     let told = dispute.clone();
     dispute["status"] = json!("lost");
     stripe.with(|account| account.objects.insert("disputes/dp_1".into(), dispute));

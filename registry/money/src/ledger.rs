@@ -1,6 +1,7 @@
 //! Double entry: transactions of postings that sum to zero per currency, only ever added.
 
 mod account;
+mod between;
 mod by;
 mod check;
 mod closing;
@@ -23,6 +24,7 @@ use crate::Error;
 use chandlery_store::time;
 
 pub use account::Account;
+pub(crate) use between::settle_between;
 pub use by::{By, Chore, by};
 pub use check::check;
 pub use closing::close;

@@ -7,6 +7,17 @@ use serde_json::{Value, json};
 /// When the first event happened, in seconds since 1970.
 const BEGAN: i64 = 1_700_000_000;
 
+/// What is a balance transaction of an object, which Stripe writes out where that is asked for.
+const MOVEMENTS: [&str; 2] = ["balance_transaction", "failure_balance_transaction"];
+
+/// The currency that an account settles in, and the rate that it has for any other one.
+#[derive(Debug, Clone)]
+struct Settlement {
+    currency: String,
+    numerator: i64,
+    denominator: i64,
+}
+
 /// An account, in which everything that moves is counted and told.
 #[derive(Debug, Default)]
 pub struct Account {
@@ -17,6 +28,19 @@ pub struct Account {
     /// What happened and was not taken by [`Account::take_events`], in its order.
     events: Vec<Value>,
     happened: i64,
+    moved: i64,
+    settles: Option<Settlement>,
+}
+
+/// An object as Stripe shows it where nothing is asked to be written out: balance transactions by their ids.
+pub(crate) fn folded(object: &Value) -> Value {
+    let mut object = object.clone();
+    for name in MOVEMENTS {
+        if let Some(id) = object[name].get("id").cloned() {
+            object[name] = id;
+        }
+    }
+    object
 }
 
 /// A number of an object; zero, where it has none.
@@ -63,16 +87,56 @@ impl Account {
         object
     }
 
-    pub(crate) fn moves(&mut self, object: &Value, minor: i64) {
+    /// From now on what is paid, given back or disputed in any other currency is settled in this one (in small letters), so many
+    /// minor units of it for so many of the other one's.
+    pub fn settle_in(&mut self, currency: &str, numerator: i64, denominator: i64) {
+        self.settles = Some(Settlement { currency: currency.to_owned(), numerator, denominator });
+    }
+
+    /// The balance transaction by which so many minor units of a currency move, in the currency that they are settled in, less a fee.
+    pub(crate) fn movement(&mut self, minor: i64, currency: &str, fee: impl Fn(i64) -> i64) -> Value {
+        self.moved += 1;
+        let settles = self.settles.as_ref().filter(|settles| settles.currency != currency);
+        let (currency, gross, rate) = match settles {
+            Some(Settlement { currency, numerator, denominator }) => {
+                let rate = json!(*numerator as f64 / *denominator as f64);
+                (currency.as_str(), minor * numerator / denominator, rate)
+            }
+            None => (currency, minor, Value::Null),
+        };
+        let fee = fee(gross);
+        json!({
+            "id": format!("txn_{}", self.moved), "object": "balance_transaction", "amount": gross, "fee": fee,
+            "net": gross - fee, "currency": currency, "exchange_rate": rate,
+        })
+    }
+
+    /// What a balance transaction says is in the account from now on.
+    pub(crate) fn settle(&mut self, movement: &Value) {
+        let currency = movement["currency"].as_str().unwrap_or_default().to_owned();
+        *self.held.entry(currency).or_default() += minor(movement, "net");
+    }
+
+    /// So many minor units of an object's currency move without a fee, by this balance transaction of it.
+    fn moves(&mut self, object: &mut Value, name: &str, minor: i64) {
         let currency = object["currency"].as_str().unwrap_or_default().to_owned();
-        *self.held.entry(currency).or_default() += minor;
+        let movement = self.movement(minor, &currency, |_| 0);
+        self.settle(&movement);
+        object[name] = movement;
+    }
+
+    /// The same of what leaves for elsewhere, which is always taken from the balance of its own currency.
+    fn leaves(&mut self, object: &mut Value, name: &str, minor: i64) {
+        let settles = self.settles.take();
+        self.moves(object, name, minor);
+        self.settles = settles;
     }
 
     pub(crate) fn tell(&mut self, kind: &str, object: &Value) {
         self.happened += 1;
         self.events.push(json!({
             "id": format!("evt_own_{}", self.happened), "object": "event", "type": kind, "created": BEGAN + self.happened,
-            "data": { "object": object },
+            "data": { "object": folded(object) },
         }));
     }
 
@@ -80,13 +144,12 @@ impl Account {
     pub(crate) fn begin(&mut self, amount: i64, currency: &str, metadata: Value) -> Value {
         let id = self.next_id("payment_intents", "pi");
         let charge = id.replace("pi_", "ch_");
-        let fee = (amount * 29 / 1000 + 30).min(amount);
+        let movement = self.movement(amount, currency, |gross| (gross * 29 / 1000 + 30).min(gross));
         self.keep(
             "charges",
             json!({
                 "id": charge, "object": "charge", "payment_intent": id, "amount": amount, "currency": currency,
-                "amount_refunded": 0,
-                "balance_transaction": { "id": charge.replace("ch_", "txn_"), "object": "balance_transaction", "fee": fee },
+                "amount_refunded": 0, "balance_transaction": movement,
             }),
         );
         self.keep(
@@ -145,8 +208,8 @@ impl Account {
         let amount = minor(&payment, "amount");
         payment["status"] = json!("succeeded");
         payment["amount_received"] = json!(amount);
-        let fee = minor(&self.expanded(&payment)["latest_charge"]["balance_transaction"], "fee");
-        self.moves(&payment, amount - fee);
+        let movement = self.expanded(&payment)["latest_charge"]["balance_transaction"].clone();
+        self.settle(&movement);
         self.keep("payment_intents", payment.clone());
         self.tell("payment_intent.succeeded", &payment);
         true
@@ -171,12 +234,12 @@ impl Account {
         if !(1..=left).contains(&amount) {
             return None;
         }
-        let refund = json!({
+        let mut refund = json!({
             "id": self.next_id("refunds", "re"), "object": "refund", "amount": amount, "currency": charge["currency"],
             "payment_intent": payment, "charge": charge["id"], "status": "succeeded", "metadata": metadata,
         });
         charge["amount_refunded"] = json!(minor(&charge, "amount_refunded") + amount);
-        self.moves(&refund, -amount);
+        self.moves(&mut refund, "balance_transaction", -amount);
         self.keep("charges", charge.clone());
         self.keep("refunds", refund.clone());
         self.tell("refund.created", &refund);
@@ -196,7 +259,7 @@ impl Account {
             self.keep("charges", charge);
         }
         refund["status"] = json!("failed");
-        self.moves(&refund, amount);
+        self.moves(&mut refund, "failure_balance_transaction", amount);
         self.keep("refunds", refund.clone());
         self.tell("refund.failed", &refund);
         true
@@ -208,7 +271,8 @@ impl Account {
         transfer["object"] = json!("transfer");
         transfer["amount_reversed"] = json!(0);
         transfer["reversed"] = json!(false);
-        self.moves(&transfer, -minor(&transfer, "amount"));
+        let amount = minor(&transfer, "amount");
+        self.leaves(&mut transfer, "balance_transaction", -amount);
         self.keep("transfers", transfer.clone());
         self.tell("transfer.created", &transfer);
         transfer
@@ -223,7 +287,8 @@ impl Account {
         }
         transfer["amount_reversed"] = json!(reversed);
         transfer["reversed"] = json!(reversed == minor(&transfer, "amount"));
-        self.moves(&transfer, amount);
+        // Stripe has the balance transaction of what comes back with the reversal.
+        self.leaves(&mut transfer.clone(), "balance_transaction", amount);
         self.keep("transfers", transfer.clone());
         self.tell("transfer.reversed", &transfer);
         true
@@ -232,10 +297,10 @@ impl Account {
     /// Money leaves for the marketplace's bank, where it arrives by [`Account::arrive`]; the id of the payout.
     pub fn pay_out(&mut self, amount: i64, currency: &str) -> String {
         let id = self.next_id("payouts", "po");
-        let payout = json!({
+        let mut payout = json!({
             "id": id, "object": "payout", "amount": amount, "currency": currency, "status": "in_transit",
         });
-        self.moves(&payout, -amount);
+        self.leaves(&mut payout, "balance_transaction", -amount);
         self.keep("payouts", payout.clone());
         self.tell("payout.created", &payout);
         id
@@ -248,8 +313,10 @@ impl Account {
 
     /// A payout that had arrived has not, and is in the account again; whether it had.
     pub fn fail_payout(&mut self, id: &str) -> bool {
-        let Some(payout) = self.advance_payout(id, "paid", "failed") else { return false };
-        self.moves(&payout, minor(&payout, "amount"));
+        let Some(mut payout) = self.advance_payout(id, "paid", "failed") else { return false };
+        let amount = minor(&payout, "amount");
+        self.leaves(&mut payout, "failure_balance_transaction", amount);
+        self.keep("payouts", payout);
         true
     }
 

@@ -56,8 +56,7 @@ impl Account {
         dispute["status"] = json!(if won { "won" } else { "lost" });
         if won {
             let amount = minor(&dispute, "amount");
-            add(&mut dispute, json!({ "amount": amount, "fee": 0 }));
-            self.moves(&dispute, amount);
+            self.adds(&mut dispute, amount, 0);
         }
         self.keep("disputes", dispute.clone());
         if won {
@@ -82,19 +81,22 @@ impl Account {
 
     fn withdraw(&mut self, mut dispute: Value) -> Value {
         let amount = minor(&dispute, "amount");
-        add(&mut dispute, json!({ "amount": -amount, "fee": FEE }));
-        self.moves(&dispute, -amount - FEE);
+        self.adds(&mut dispute, -amount, FEE);
         self.keep("disputes", dispute)
+    }
+
+    /// So much moves for a dispute, less a fee.
+    fn adds(&mut self, dispute: &mut Value, amount: i64, fee: i64) {
+        let currency = dispute["currency"].as_str().unwrap_or_default().to_owned();
+        let movement = self.movement(amount, &currency, |_| fee);
+        self.settle(&movement);
+        if let Some(movements) = dispute["balance_transactions"].as_array_mut() {
+            movements.push(movement);
+        }
     }
 
     fn in_status(&self, id: &str, status: &str) -> Option<Value> {
         self.find("disputes", id).filter(|dispute| dispute["status"] == status).cloned()
-    }
-}
-
-fn add(dispute: &mut Value, movement: Value) {
-    if let Some(movements) = dispute["balance_transactions"].as_array_mut() {
-        movements.push(movement);
     }
 }
 

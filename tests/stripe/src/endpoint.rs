@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use crate::account::{Account, minor};
+use crate::account::{Account, folded, minor};
 
 /// How large the body of a request may be, in bytes.
 const BODY_MAX: usize = 1 << 20;
@@ -165,7 +165,7 @@ impl Inner {
             return (*status, Json(json!({ "error": error })));
         }
         match make(&mut self.account, kind, fields) {
-            Some(made) => (StatusCode::OK, Json(made)),
+            Some(made) => (StatusCode::OK, Json(folded(&made))),
             None => cannot(&self.account, kind, fields),
         }
     }
@@ -239,15 +239,26 @@ async fn read(
     if let Some(refusal) = served.refusal(&headers) {
         return refusal;
     }
-    let is_expanded = query.is_some_and(|query| query.contains("latest_charge"));
-    let found = served.with(|inner| {
-        let found = inner.account.find(&kind, &id).cloned();
-        found.map(|object| if is_expanded { inner.account.expanded(&object) } else { object })
-    });
+    let query = query.unwrap_or_default();
+    let found =
+        served.with(|inner| inner.account.find(&kind, &id).map(|object| shown(inner, object, &query)));
     match found {
         Some(object) => (StatusCode::OK, Json(object)),
         None => invalid(StatusCode::NOT_FOUND, "No such object"),
     }
+}
+
+/// An object with what a query asks to be written out of it.
+fn shown(inner: &Inner, object: &Value, query: &str) -> Value {
+    let with_movements = query.contains("balance_transaction");
+    let mut object = if with_movements { object.clone() } else { folded(object) };
+    if query.contains("latest_charge") {
+        object = inner.account.expanded(&object);
+        if !with_movements {
+            object["latest_charge"] = folded(&object["latest_charge"]);
+        }
+    }
+    object
 }
 
 /// The objects of a kind whose fields are what was asked for.
@@ -264,7 +275,7 @@ async fn list(
     let mut wanted: Fields = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     wanted.remove("limit");
     let is_wanted = |object: &Value| wanted.iter().all(|(name, value)| object[name] == *value);
-    let all: Vec<Value> =
-        served.with(|inner| inner.account.each(&kind).filter(|object| is_wanted(object)).cloned().collect());
+    let all: Vec<Value> = served
+        .with(|inner| inner.account.each(&kind).filter(|object| is_wanted(object)).map(folded).collect());
     (StatusCode::OK, Json(json!({ "object": "list", "data": all, "has_more": false })))
 }

@@ -65,6 +65,8 @@ crate::words! {
         BankCharges = "bank-charges",
         /// What the bank held before its first statement.
         BankOpening = "bank-opening",
+        /// What moved at a processor is there in another currency.
+        ProcessorExchange = "processor-exchange",
         /// A processor has sent what it held to the marketplace's bank.
         ProcessorPayout = "processor-payout",
         /// What a processor had sent did not arrive, and is held by it again.

@@ -64,6 +64,8 @@ pub(super) const LAWS: [Law; 18] = [
                       join payouts on key = 'payout-paid:' || payouts.id
                       where account = 'expenses:payout fees' and rail = 'stripe'
             union all select 'assets:processor clearing', currency, id, -minor from processor_payouts where state = 'arrived'
+            union all select 'assets:processor clearing', currency, item, -minor from processor_exchanges
+            union all select 'assets:processor clearing', into_currency, item, into_minor - fee_minor from processor_exchanges
             union all select account, currency, 'what was there before', minor from opening_differences
                       where account = 'assets:processor clearing'",
     },

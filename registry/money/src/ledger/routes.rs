@@ -4,7 +4,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use chandlery_package::Money;
 use chandlery_package::wire::{
     AccountBalance, Act, ApprovalRequest, Expense, NewExchange, NewExpense, Page, Paging, TransactionKind,
 };
@@ -15,7 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::account::Account as LedgerAccount;
-use super::{BalanceKey, By, Format, Transaction};
+use super::{BalanceKey, By, Format, Transaction, settle_between};
 use crate::approvals::{self, Ask, Wanted};
 use crate::{Error, Finance, table};
 use chandlery_accounts::audit::record_once;
@@ -246,18 +245,5 @@ async fn post_exchange(write: &mut Write, new: &NewExchange, now: Timestamp) -> 
         super::must_not_be_told(write, &new.key, &[new.sold.negated(), new.bought]).await?;
     }
     super::post(write, transaction).await?;
-    let left = super::owed(write, &between(), new.sold.currency()).await?;
-    let other = super::owed(write, &between(), new.bought.currency()).await?;
-    if !left.is_zero() || other.is_zero() {
-        return Ok(());
-    }
-    let other = Money::try_from(other)?;
-    let result = Transaction::new(TransactionKind::ExchangeResult, &new.key, now)
-        .about(format!("what is left of exchanges between {} and {}", left.currency(), other.currency()))
-        .debit(between(), other);
-    let result = match other.minor() > 0 {
-        true => result.credit(LedgerAccount::FxGain, other),
-        false => result.debit(LedgerAccount::FxLoss, other.negated()),
-    };
-    super::post(write, result).await.map(drop)
+    settle_between(write, &new.key, new.sold.currency(), new.bought.currency(), now).await
 }

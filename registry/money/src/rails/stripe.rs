@@ -12,6 +12,7 @@ mod event;
 mod events;
 mod hosted;
 mod intents;
+mod movements;
 mod object;
 mod payments;
 mod refunds;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 
 use super::event::Event;
+use super::movements::{self, Movement, Of};
 use super::object::Object;
 use super::payments;
 use crate::billing::payments::take_part_back;
@@ -162,7 +163,8 @@ pub(super) async fn follow(write: &mut Write, object: &Object, now: Timestamp) -
             dispute.id, dispute.stage
         )));
     }
-    let movements = object.list("balance_transactions");
+    let movements = object.list("balance_transactions").iter().map(Movement::read);
+    let movements: Vec<Movement> = movements.filter_map(Result::transpose).collect::<Result<_, _>>()?;
     let told = (stage.rank(), movements.len() as i64);
     let newer = told > (dispute.stage.rank(), dispute.told);
     if dispute.stage == Stage::Inquiry && stage != Stage::Inquiry {
@@ -174,8 +176,12 @@ pub(super) async fn follow(write: &mut Write, object: &Object, now: Timestamp) -
         dispute.stage = stage;
     }
     if newer {
-        let fee: i128 = movements.iter().filter_map(|one| one["fee"].as_i64()).map(i128::from).sum();
-        charge(write, &mut dispute, amount.with_minor(fee)?, told, now).await?;
+        let fees = movements.iter().map(|movement| movement.fee_in(amount.currency()));
+        charge(write, &mut dispute, Money::sum(amount.currency(), fees)?, told, now).await?;
+    }
+    for movement in &movements {
+        let of = (Of::Dispute(&dispute.id), Account::DisputeFees);
+        movements::exchange(write, movement, movement.moves(amount), of, now).await?;
     }
     dispute.save(write).await?;
     Ok(EventState::Applied)

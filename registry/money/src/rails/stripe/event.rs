@@ -43,6 +43,16 @@ impl Topic {
             _ => return None,
         })
     }
+
+    /// What Stripe is to write out of an object of this topic, as its address ends: by which movements of its account the money moved.
+    /// A dispute has them by itself.
+    pub(super) fn written_out(self) -> &'static str {
+        match self {
+            Self::Refund => "?expand%5B%5D=balance_transaction&expand%5B%5D=failure_balance_transaction",
+            Self::Transfer | Self::Payout => "?expand%5B%5D=balance_transaction",
+            Self::Payment | Self::Charge | Self::Dispute => "",
+        }
+    }
 }
 
 /// How the kinds of events begin that move no money, beside those that are followed: what a payment goes through before it has

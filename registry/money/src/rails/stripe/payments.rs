@@ -12,6 +12,7 @@ use chandlery_package::{Currency, Money, Namespace};
 use jiff::Timestamp;
 use sqlx::AnyConnection;
 
+use super::movements::{self, Movement, Of};
 use super::object::Object;
 use crate::billing::invoices::Paid;
 use crate::ledger::{self, Account, Transaction};
@@ -117,8 +118,8 @@ pub(super) async fn paid_one(db: &mut AnyConnection, id: Option<&str>) -> Result
     found.ok_or_else(|| Error::NotFound(format!("payment '{id}' in the books yet")))
 }
 
-/// What Stripe keeps of a payment, in minor units of its currency.
-pub(super) async fn fee(processor: &Processor, object: &Object) -> Result<i64, Error> {
+/// What Stripe's account has of a payment, and what Stripe keeps of that; none: it cannot be asked, and the event does not say it.
+pub(super) async fn movement(processor: &Processor, object: &Object) -> Result<Option<Movement>, Error> {
     let id = object.id()?;
     let found = match processor.can_be_asked() {
         true => {
@@ -128,12 +129,11 @@ pub(super) async fn fee(processor: &Processor, object: &Object) -> Result<i64, E
         }
         false => object.clone(),
     };
-    let fee = found.0["latest_charge"]["balance_transaction"]["fee"].as_i64();
-    match fee {
+    match Movement::read(&found.0["latest_charge"]["balance_transaction"])? {
         None if processor.can_be_asked() => {
             Err(Error::Processor(format!("what it keeps of {id} is not known yet")))
         }
-        fee => Ok(fee.unwrap_or(0)),
+        movement => Ok(movement),
     }
 }
 
@@ -148,13 +148,14 @@ pub(super) async fn charge(processor: &Processor, dispute: &Object) -> Result<Op
 pub(super) async fn succeeded(
     write: &mut Write,
     object: &Object,
-    fee: i64,
+    movement: Option<&Movement>,
     hold_days: u32,
     now: Timestamp,
 ) -> Result<EventState, Error> {
     let (id, amount) = (object.id()?, object.money("amount_received")?);
-    let mut fee = amount.with_minor(fee)?;
-    let kept = if amount.is_positive() { fee } else { Money::zero(amount.currency()) };
+    let none = Money::zero(amount.currency());
+    let movement = movement.filter(|_| amount.is_positive());
+    let kept = movement.map_or(none, |movement| movement.fee_in(amount.currency()));
     // The answer to its beginning may be lost, or later than the customer: then it says itself what it is for.
     if let Some(subject) = object.0["metadata"]["subject"].as_str().and_then(Subject::find) {
         begun(write, &id, &subject, amount).await?;
@@ -167,13 +168,13 @@ pub(super) async fn succeeded(
     let subject = &payment.subject;
     let customer = subject.customer(write).await?;
     let due = subject.due(write).await?.filter(|due| due.minor() > 0 && due.currency() == amount.currency());
-    let mut surplus = amount;
+    let (mut surplus, mut fee) = (amount, kept);
     if let Some(due) = due
         && (due.minor() <= amount.minor() || amount.is_positive() && subject.takes_parts(write).await?)
     {
         let pays = due.at_most(amount)?;
         subject.pay(write, &Paid::Processor(&id, fee), pays, hold_days, now).await?;
-        (surplus, fee) = (amount.minus(pays)?, Money::zero(amount.currency()));
+        (surplus, fee) = (amount.minus(pays)?, none);
     }
     if surplus.minor() > 0 {
         let credited = Transaction::new(TransactionKind::Surplus, &id, now)
@@ -198,6 +199,10 @@ pub(super) async fn succeeded(
     .bind(&id)
     .execute(&mut **write)
     .await?;
+    if let Some(movement) = movement {
+        let of = (Of::Payment(&id), Account::ProcessorFees);
+        movements::exchange(write, movement, amount, of, now).await?;
+    }
     Ok(EventState::Applied)
 }
 

@@ -16,6 +16,7 @@ use chandlery_package::{Money, Namespace};
 use jiff::Timestamp;
 
 use super::disputes;
+use super::movements::{self, Movement, Of};
 use super::object::Object;
 use super::payments::{self, Payment};
 use crate::Error;
@@ -95,6 +96,13 @@ pub(super) async fn follow(
             .await?;
     if standing == Standing::Failed && known == Standing::Given {
         fail(write, &payment, &id, amount, now).await?;
+    }
+    for (name, moved) in [("balance_transaction", amount.negated()), ("failure_balance_transaction", amount)]
+    {
+        if let Some(movement) = Movement::read(&refund.0[name])? {
+            let of = (Of::Payment(&payment.id), Account::ProcessorFees);
+            movements::exchange(write, &movement, moved, of, now).await?;
+        }
     }
     Ok(EventState::Applied)
 }

@@ -17,6 +17,7 @@ use crate::{Finance, Processor, billing, ledger};
 mod parts;
 mod refused;
 mod sent;
+mod settled;
 
 /// An amount whose shares are never whole.
 const PRICE: i64 = 9_999;
@@ -45,7 +46,8 @@ fn paid(run: usize) -> (&'static str, Value) {
 
 fn paid_so_much(run: usize, minor: i64) -> (&'static str, Value) {
     let object = json!({ "id": format!("pi_{run}"), "amount_received": minor, "currency": "usd",
-                         "latest_charge": { "balance_transaction": { "fee": 320 } } });
+                         "latest_charge": { "balance_transaction": {
+                             "id": format!("txn_{run}"), "amount": minor, "fee": 320, "currency": "usd" } } });
     ("payment_intent.succeeded", object)
 }
 
@@ -62,7 +64,11 @@ fn refund(run: usize, number: usize, minor: i64, status: &str) -> (&'static str,
 }
 
 fn dispute(run: usize, minor: i64, status: &str, fees: &[i64]) -> (&'static str, Value) {
-    let movements: Vec<_> = fees.iter().map(|fee| json!({ "fee": fee })).collect();
+    let movement = |(index, fee): (usize, &i64)| {
+        let amount = if index == 0 { -minor } else { minor };
+        json!({ "id": format!("txn_dp_{run}_{index}"), "amount": amount, "fee": fee, "currency": "usd" })
+    };
+    let movements: Vec<_> = fees.iter().enumerate().map(movement).collect();
     let object = json!({ "id": format!("dp_{run}"), "payment_intent": format!("pi_{run}"), "currency": "usd",
                          "amount": minor, "status": status, "balance_transactions": movements });
     ("charge.dispute.updated", object)

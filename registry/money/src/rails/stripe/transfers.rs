@@ -6,6 +6,7 @@ use chandlery_package::column::Text;
 use chandlery_package::wire::{EventState, TransactionKind};
 use jiff::Timestamp;
 
+use super::movements::Movement;
 use super::object::Object;
 use crate::ledger::{self, Account, Transaction};
 use crate::{Error, payouts};
@@ -30,6 +31,7 @@ pub(super) async fn follow(
     let payout = transfer.0["metadata"]["payout"].as_str().and_then(|payout| payout.parse().ok());
     let Some(payout) = payout else { return Ok(EventState::Ignored) };
     let (id, amount) = (transfer.id()?, transfer.money("amount")?);
+    must_be_of_one_currency(transfer, amount)?;
     let reversed = match (transfer.0["amount_reversed"].as_i64(), transfer.0["reversed"].as_bool()) {
         (Some(minor), _) => amount.with_minor(minor)?,
         (None, Some(true)) => amount,
@@ -39,9 +41,18 @@ pub(super) async fn follow(
     Ok(EventState::Applied)
 }
 
+/// Refuses what has left in another currency than that of the balance that it was taken from.
+fn must_be_of_one_currency(object: &Object, amount: Money) -> Result<(), Error> {
+    match Movement::read(&object.0["balance_transaction"])? {
+        Some(movement) => movement.must_be_in(amount.currency()),
+        None => Ok(()),
+    }
+}
+
 /// A payout to the marketplace's bank tells where its money is.
 pub(super) async fn arrive(write: &mut Write, payout: &Object, now: Timestamp) -> Result<EventState, Error> {
     let (id, amount) = (payout.id()?, payout.money("amount")?);
+    must_be_of_one_currency(payout, amount)?;
     let arrival = match payout.text("status")? {
         "paid" => Arrival::Arrived,
         "failed" | "canceled" => Arrival::Failed,

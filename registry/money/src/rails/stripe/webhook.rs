@@ -131,9 +131,9 @@ async fn try_to_follow(
     let Some(topic) = event.topic else { return Ok(()) };
     // What has to be asked is asked before anything is written.
     let object = current(processor, topic, &event.object).await?;
-    let fee = match topic {
-        Topic::Payment => payments::fee(processor, &object).await?,
-        _ => 0,
+    let movement = match topic {
+        Topic::Payment => payments::movement(processor, &object).await?,
+        _ => None,
     };
     let charge = match topic {
         Topic::Dispute => payments::charge(processor, &object).await?,
@@ -146,7 +146,9 @@ async fn try_to_follow(
             }
             ledger::by(write, By::Processor(&event.id));
             let state = match topic {
-                Topic::Payment => payments::succeeded(write, &object, fee, hold_days, now).await?,
+                Topic::Payment => {
+                    payments::succeeded(write, &object, movement.as_ref(), hold_days, now).await?
+                }
                 Topic::Charge => refunds::told(write, &object, hold_days, now).await?,
                 Topic::Refund => refunds::follow(write, &object, hold_days, now).await?,
                 Topic::Dispute => {
@@ -169,7 +171,7 @@ async fn current(processor: &Processor, topic: Topic, told: &Object) -> Result<O
     if topic == Topic::Payment || !processor.can_be_asked() {
         return Ok(told.clone());
     }
-    let found = processor.get(&format!("{topic}/{}", told.id()?)).await?;
+    let found = processor.get(&format!("{topic}/{}{}", told.id()?, topic.written_out())).await?;
     Ok(found.unwrap_or_else(|| told.clone()))
 }
 
