@@ -3,6 +3,7 @@
 
 mod bank;
 mod bank_file;
+mod claims;
 mod outbox;
 mod own_accounts;
 mod processor_routes;

@@ -12,7 +12,7 @@ use crate::{Balance, Currency, Money, Namespace};
 pub struct BankLine {
     /// The bank's own reference; of any account but the first one, behind the account's name.
     pub id: String,
-    /// The name of the bank account that it is of.
+    /// The name of the bank account that it is of; `processor:stripe`, where it is a payment there that nobody has begun here.
     #[serde(default = "main_account")]
     pub account: String,
     /// The bank's value date.

@@ -53,6 +53,8 @@ crate::words! {
         DebtWrittenOff = "debt-written-off",
         /// A line of the bank's statement was seen: what it is for comes after.
         BankLine = "bank-line",
+        /// A payment that nobody has begun was seen at the processor: what it is for comes after.
+        PaymentSeen = "payment-seen",
         /// A line of the bank's statement is what was recorded by hand before.
         BankSeen = "bank-seen",
         /// What arrived at the bank is kept as a customer's credit.

@@ -35,6 +35,8 @@ pub enum Paid<'a> {
     Line(&'a str),
     /// Through the processor of payments, by its payment of this id, less its fee. It may pay a part.
     Processor(&'a str, Money),
+    /// Through the same, by its payment of this id, which is in suspense. It may pay a part.
+    Claimed(&'a str),
 }
 
 #[derive(sqlx::FromRow)]
@@ -203,6 +205,7 @@ pub(super) async fn pay(
         // One line may pay several invoices.
         Paid::Line(id) => (PaidThrough::Bank, format!("{id} for INVOICE-{number}"), Account::Suspense, none),
         Paid::Processor(id, fee) => (PaidThrough::Processor, id.to_owned(), Account::Processor, fee),
+        Paid::Claimed(id) => (PaidThrough::Processor, id.to_owned(), Account::Suspense, none),
     };
     let due = invoice.due()?;
     let (by,): (Option<String>,) = sqlx::query_as("select payment from invoices where number = $1")
@@ -212,7 +215,9 @@ pub(super) async fn pay(
     match (invoice.state, by) {
         // What of a line is left over is not paid with again.
         (InvoiceState::Paid, Some(by))
-            if by == payment && amount.currency() == due.currency() && !matches!(paid, Paid::Line(_)) =>
+            if by == payment
+                && amount.currency() == due.currency()
+                && !matches!(paid, Paid::Line(_) | Paid::Claimed(_)) =>
         {
             return Ok(invoice);
         }
@@ -236,8 +241,8 @@ pub(super) async fn pay(
     let id = match paid {
         // What is given back of a part makes it due again: as much may be paid by then once more.
         Paid::Line(line) => format!("{number}:{}:{line}", by_then.minor()),
-        Paid::Processor(payment, _) if is_part => format!("{number}:{payment}"),
-        Paid::Bank(_) | Paid::Processor(..) => number.to_string(),
+        Paid::Processor(payment, _) | Paid::Claimed(payment) if is_part => format!("{number}:{payment}"),
+        Paid::Bank(_) | Paid::Processor(..) | Paid::Claimed(_) => number.to_string(),
     };
     let transaction = Transaction::new(TransactionKind::InvoicePaid, id, now)
         .about(format!("invoice {number} of {}, by {payment}", invoice.account))
@@ -250,7 +255,7 @@ pub(super) async fn pay(
     ledger::post(write, transaction).await?;
     match is_part {
         true => {
-            if let Paid::Processor(payment, _) = paid {
+            if let Paid::Processor(payment, _) | Paid::Claimed(payment) = paid {
                 parts::keep(write, payment, number, amount).await?;
             }
             parts::set_paid(write, number, by_then).await?;

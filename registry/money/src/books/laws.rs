@@ -17,7 +17,7 @@ pub(super) const LAWS: [Law; 18] = [
         links: &[],
         items: "select case when account = 'main' then 'assets:bank' else 'assets:bank:' || account end as account, currency, id as item,
                    minor
-            from bank_lines where transaction_id is not null
+            from bank_lines where transaction_id is not null and account <> 'processor:stripe'
             union all select account, ledger_postings.currency, ledger_transactions.key, ledger_postings.minor from ledger_postings
                       join ledger_transactions on ledger_transactions.id = ledger_postings.transaction_id
                       where account >= 'assets:bank' and account < 'assets:bank;'
@@ -34,7 +34,7 @@ pub(super) const LAWS: [Law; 18] = [
     Law {
         accounts: "liabilities:suspense",
         links: &["payment"],
-        items: "select 'liabilities:suspense' as account, currency, id as item, -open_minor as minor
+        items: "select 'liabilities:suspense' as account, currency, replace(id, 'processor:stripe/', '') as item, -open_minor as minor
             from bank_lines where open_minor <> 0",
     },
     // What arrived, less what the processor kept, gave back, holds while it is disputed, and has sent on.
@@ -207,8 +207,11 @@ pub(super) const NEVER: [(&str, &str); 11] = [
         "what is booked of it is not what it says",
         "select 'bank line ' || bank_lines.id from bank_lines
          left join ledger_postings on ledger_postings.transaction_id = bank_lines.transaction_id
-              and ledger_postings.account like 'assets:bank%'
-         where bank_lines.transaction_id is not null and coalesce(ledger_postings.minor, 0) <> bank_lines.minor",
+              and (ledger_postings.account like 'assets:bank%' or ledger_postings.account = 'liabilities:suspense'
+                   and bank_lines.account = 'processor:stripe')
+         where bank_lines.transaction_id is not null
+           and coalesce(case bank_lines.account when 'processor:stripe' then -ledger_postings.minor else ledger_postings.minor end, 0)
+               <> bank_lines.minor",
     ),
     (
         "what is open of it is not what was not allotted",

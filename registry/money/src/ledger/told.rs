@@ -14,7 +14,7 @@ pub(crate) async fn must_not_be_told(
 ) -> Result<(), Error> {
     let lines: Vec<(String, String, i64, String)> = sqlx::query_as(
         "select id, currency, open_minor, outcome from bank_lines
-         where (id = $1 or id in (select name || '/' || $1 from bank_accounts)) and transaction_id is not null order by id",
+         where (id in ($1, 'processor:stripe/' || $1) or id in (select name || '/' || $1 from bank_accounts)) and transaction_id is not null order by id",
     )
     .bind(reference)
     .fetch_all(db)

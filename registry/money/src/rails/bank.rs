@@ -5,8 +5,10 @@ mod accounts;
 mod allotting;
 mod balances;
 mod camt;
+mod claiming;
 mod continuity;
 mod desk;
+mod held;
 mod lines;
 mod matching;
 mod reading;
@@ -34,6 +36,7 @@ pub use continuity::faults;
 pub use desk::{
     BankPart, allot, bring as bring_statement, compare, count_open, find as find_line, list as list_lines,
 };
+pub(super) use held::{put_back, see, take};
 pub use routes::routes;
 pub use settling::Rules;
 
@@ -107,7 +110,7 @@ async fn settle(write: &mut Write, actor: &Actor, rules: &Rules, id: &str) -> Re
     let Some(mut line) = lines::find(write, id).await?.filter(|line| line.waits) else { return Ok(()) };
     let Some(open) = line.open()? else { return Ok(()) };
     for part in matching::named(write, rules, &line, open).await? {
-        settling::settle(write, rules, &mut line, &part).await?;
+        claiming::settle(write, rules, &mut line, &part).await?;
     }
     let after = json!({ "amount": line.amount, "outcome": line.outcome });
     record(write, actor, Act::StatementLineSettled, &line.id, Value::Null, after).await?;

@@ -16,6 +16,9 @@ use crate::{Error, payouts};
 /// What the first account is called. It may be of every currency that no other one is of.
 pub(super) const MAIN: &str = "main";
 
+/// What stands for an account's name with what is told by the processor of payments, as a name of its own no account can have.
+pub(super) const PROCESSOR: &str = "processor:stripe";
+
 /// All of them, by their names.
 pub(super) async fn all(db: &mut AnyConnection) -> Result<Vec<BankAccount>, Error> {
     let rows: Vec<(String, Json<BankAccount>)> =
@@ -102,6 +105,7 @@ pub(super) fn paying(all: &[BankAccount], currency: Currency) -> Result<&BankAcc
 pub(super) fn in_ledger(name: &str) -> Account {
     match name {
         MAIN => Account::Bank,
+        PROCESSOR => Account::Processor,
         name => Account::BankOf(name.to_owned()),
     }
 }

@@ -8,7 +8,8 @@ use chandlery_store::{Db, Write};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
-use super::settling::{Rules, settle};
+use super::claiming::settle;
+use super::settling::Rules;
 use super::{lines, recorded};
 use crate::Error;
 use crate::ledger::{self, By};
@@ -96,7 +97,7 @@ pub(super) async fn sent_back(db: &mut AnyConnection, new: &NewAllotment) -> Res
     let Some(first) = parts.next() else { return Ok(None) };
     let (before,): (i64,) = sqlx::query_as(
         "select cast(coalesce(sum(minor), 0) as bigint) from bank_allotments
-         where line = $1 and currency = $2 and target like 'is sent back as BACK-%'",
+         where line = $1 and currency = $2 and target like 'is sent back %'",
     )
     .bind(&new.line)
     .bind(first.currency().code())

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
-use super::super::own_accounts::{MAIN, in_ledger};
+use super::super::own_accounts::{MAIN, PROCESSOR, in_ledger};
 use super::statement::{Counterparty, NewLine, Stated};
 use crate::Error;
 use crate::ledger::{self, Account, By, Transaction};
@@ -55,6 +55,11 @@ impl Line {
     pub fn reference(&self) -> &str {
         let behind = self.id.strip_prefix(&self.account).and_then(|rest| rest.strip_prefix('/'));
         behind.filter(|_| self.account != MAIN).unwrap_or(&self.id)
+    }
+
+    /// What the ledger leads back to: the line itself or, where the processor has told of it, the payment.
+    pub fn told_as(&self) -> &str {
+        if self.account == PROCESSOR { self.reference() } else { &self.id }
     }
 
     pub fn shown(self) -> Result<BankLine, Error> {
@@ -275,16 +280,22 @@ async fn post(
 }
 
 /// What a new line is kept as.
-struct Kept<'a> {
-    currency: &'a str,
-    minor: i64,
+pub(super) struct Kept<'a> {
+    pub currency: &'a str,
+    pub minor: i64,
     /// The transaction that booked it.
-    posted: Option<i64>,
-    state: &'a str,
-    outcome: &'a str,
+    pub posted: Option<i64>,
+    pub state: &'a str,
+    pub outcome: &'a str,
 }
 
-async fn insert(write: &mut Write, line: &NewLine, kept: &Kept<'_>, now: Timestamp) -> Result<(), Error> {
+/// Keeps a new line.
+pub(super) async fn insert(
+    write: &mut Write,
+    line: &NewLine,
+    kept: &Kept<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
     sqlx::query(
         "insert into bank_lines (id, at, day, currency, minor, text, returned, outcome, state, open_minor, transaction_id, account,
                                  other_holder, other_iban, other_bic)

@@ -24,6 +24,9 @@ pub(super) async fn named(
     if let Some(transaction) = recorded::named(write, line, open).await? {
         return Ok(vec![Allotment::Recorded { transaction }]);
     }
+    if line.account == own_accounts::PROCESSOR {
+        return paid(write, line, open).await;
+    }
     if let Some(moved) = between_own(write, line, open).await? {
         return Ok(vec![moved]);
     }

@@ -112,6 +112,10 @@ pub(super) async fn must_be_among(write: &mut Write, line: &Line, parts: &[Allot
 /// The keys of the transactions that a line may be by what it names.
 async fn keys(write: &mut Write, line: &Line) -> Result<Vec<String>, Error> {
     let (mut keys, mut invoices) = (Vec::new(), Vec::new());
+    // A transfer that was recorded by hand is of the bank, which has still to tell of it.
+    if line.account == own_accounts::PROCESSOR {
+        return Ok(keys);
+    }
     match Subject::find(&line.text).or_else(|| Subject::near(&line.text)) {
         Some(Subject::Invoice(number)) => invoices.push(number),
         Some(Subject::Order(reference)) => {
@@ -210,7 +214,7 @@ pub(super) async fn see(
     let key = if part == open && line.waits { id.clone() } else { format!("{id}:{transaction}") };
     let seen = Transaction::new(TransactionKind::BankSeen, key, at)
         .about(format!("bank line {id} is transaction {transaction}, which was recorded before"))
-        .link("payment", id)
+        .link("payment", line.told_as())
         .link("transaction", transaction)
         .debit(Account::Suspense, part)
         .debit(Account::BankFees, fee)

@@ -197,7 +197,7 @@ async fn take_back(
 }
 
 /// Refuses a part that is not above zero, or more than what is open of a line that arrived or, else, left.
-fn must_fit(open: Money, amount: Money, arrived: bool) -> Result<(), Error> {
+pub(super) fn must_fit(open: Money, amount: Money, arrived: bool) -> Result<(), Error> {
     let open = if arrived { open } else { open.negated() };
     let rest = open.minus(amount)?;
     match amount.is_positive() && rest.minor() >= 0 {
@@ -223,7 +223,8 @@ async fn last_of(write: &mut Write, payout: i64) -> Result<Timestamp, Error> {
     Ok(at.0)
 }
 
-async fn must_be_known(write: &mut Write, customer: &Namespace) -> Result<(), Error> {
+/// Refuses a customer that there is not.
+pub(super) async fn must_be_known(write: &mut Write, customer: &Namespace) -> Result<(), Error> {
     let known: Option<(String,)> = sqlx::query_as("select name from accounts where name = $1")
         .bind(customer.as_str())
         .fetch_optional(&mut **write)
@@ -232,7 +233,7 @@ async fn must_be_known(write: &mut Write, customer: &Namespace) -> Result<(), Er
 }
 
 /// Posts that a part of a line leaves suspense, and gives the number that it is known by.
-async fn leave(
+pub(super) async fn leave(
     write: &mut Write,
     kind: TransactionKind,
     line: &Line,
@@ -247,7 +248,7 @@ async fn leave(
             .await?;
     let transaction = Transaction::new(kind, number, at)
         .about(about)
-        .link("payment", &line.id)
+        .link("payment", line.told_as())
         .debit(Account::Suspense, amount)
         .credit(to, amount);
     ledger::post(write, transaction).await?;

@@ -17,7 +17,7 @@ use super::payments;
 use crate::billing::payments::take_part_back;
 use crate::billing::refunds;
 use crate::ledger::{self, Account, Transaction};
-use crate::rails::Subject;
+use crate::rails::{Subject, bank};
 use crate::{Error, sharing};
 use chandlery_store::Write;
 
@@ -272,7 +272,7 @@ fn read_told(object: &Object) -> ToldDispute {
 /// Whose payment it is, by its id; none: it is no payment of ours.
 pub(crate) async fn payer(db: &mut AnyConnection, payment: &str) -> Result<Option<Namespace>, Error> {
     match payments::find(db, payment).await? {
-        Some(payment) => Ok(Some(payment.subject.customer(db).await?)),
+        Some(payment) => payment.payer(db).await,
         None => Ok(None),
     }
 }
@@ -344,16 +344,20 @@ async fn decide(write: &mut Write, dispute: &Dispute, won: bool, now: Timestamp)
         true => own.debit(Account::Processor, rest),
         false => {
             let payment = payments::paid_one(write, Some(&dispute.payment)).await?;
-            let customer = payment.subject.customer(write).await?;
-            let credit = payments::take_surplus(write, &payment, &customer, rest).await?;
-            let part = take_part_back(write, &dispute.payment, rest.minus(credit)?).await?;
-            let own = own.link("customer", &customer);
-            let mut own = own.debit(Account::Credit(customer), credit).debit(Account::Receivable, part);
-            if let Subject::Invoice(number) = payment.subject {
+            let held = bank::take(write, &payment.id, rest, "was taken by the customer's bank", now).await?;
+            let mut own = own.link("payment", &payment.id).debit(Account::Suspense, held);
+            let mut rest = rest.minus(held)?;
+            if let Some(customer) = payment.payer(write).await? {
+                let credit = payments::take_surplus(write, &payment, &customer, rest).await?;
+                let part = take_part_back(write, &dispute.payment, rest.minus(credit)?).await?;
+                rest = rest.minus(credit)?.minus(part)?;
+                own = own.link("customer", &customer);
+                own = own.debit(Account::Credit(customer), credit).debit(Account::Receivable, part);
+            }
+            if let Some(Subject::Invoice(number)) = payment.subject {
                 own = own.link("invoice", number);
             }
-            let lost = rest.minus(credit)?.minus(part)?;
-            refunds::lose(write, &dispute.payment, lost, own, now).await?
+            refunds::lose(write, &dispute.payment, rest, own, now).await?
         }
     };
     post(write, own).await

@@ -5,6 +5,8 @@
 //! | --- | --- | --- |
 //! | more arrives than is due | processor and its fees | the customer's credit |
 //! | it is given back | the customer's credit | processor |
+//!
+//! One that nobody has begun here, or that names nothing of anybody's, is in suspense until somebody says what it is for.
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{EventState, Page, Paging, SurplusPayment, TransactionKind};
@@ -16,7 +18,7 @@ use super::movements::{self, Movement, Of};
 use super::object::Object;
 use crate::billing::invoices::Paid;
 use crate::ledger::{self, Account, Transaction};
-use crate::rails::{Subject, outbox};
+use crate::rails::{Subject, bank, outbox};
 use crate::{Error, Processor};
 use chandlery_store::{Db, Write, time};
 
@@ -32,11 +34,16 @@ macro_rules! at_stripe {
     };
 }
 
-/// A payment that a customer has begun.
+/// How much of what a payment says of itself is kept, in characters.
+const TEXT_MAX: usize = 500;
+
+/// A payment that a customer has begun, or that was seen.
 #[derive(Debug, Clone)]
 pub(super) struct Payment {
     pub(super) id: String,
-    pub(super) subject: Subject,
+    /// None: nobody has said what it pays.
+    pub(super) subject: Option<Subject>,
+    customer: Option<Namespace>,
     pub(super) currency: Currency,
     /// None: it has not succeeded.
     pub(super) paid_at: Option<Timestamp>,
@@ -51,6 +58,7 @@ pub(super) struct Payment {
 struct Row {
     id: String,
     subject: String,
+    customer: Option<Text<Namespace>>,
     currency: Text<Currency>,
     paid_at: Option<Text<Timestamp>>,
     surplus_minor: i64,
@@ -61,6 +69,25 @@ struct Row {
 }
 
 impl Payment {
+    /// Whose it is; none: nobody has said so yet.
+    pub(super) async fn payer(&self, db: &mut AnyConnection) -> Result<Option<Namespace>, Error> {
+        match &self.subject {
+            Some(subject) => subject.customer(db).await.map(Some),
+            None => Ok(self.customer.clone()),
+        }
+    }
+
+    /// Whose it is, or that somebody has to say so first.
+    pub(super) async fn customer(&self, db: &mut AnyConnection) -> Result<Namespace, Error> {
+        let nobody = || {
+            Error::Conflict(format!(
+                "nobody has said whose payment '{}' is: `chandlery books allot` says it",
+                self.id
+            ))
+        };
+        self.payer(db).await?.ok_or_else(nobody)
+    }
+
     /// What the customer has as credit of it: what was more than due, and what came back.
     fn kept(&self) -> Result<Money, Error> {
         let minor = self.surplus_minor + self.failed_minor - self.surplus_returned_minor;
@@ -89,7 +116,7 @@ pub(super) async fn begun(
 
 pub(super) async fn find(db: &mut AnyConnection, id: &str) -> Result<Option<Payment>, Error> {
     let row: Option<Row> = sqlx::query_as(
-        "select id, subject, currency, paid_at, surplus_minor, surplus_returned_minor, failed_minor,
+        "select id, subject, customer, currency, paid_at, surplus_minor, surplus_returned_minor, failed_minor,
                 told_refunded_minor, booked_refunds_minor
          from processor_payments where id = $1",
     )
@@ -98,8 +125,13 @@ pub(super) async fn find(db: &mut AnyConnection, id: &str) -> Result<Option<Paym
     .await?;
     let Some(row) = row else { return Ok(None) };
     let unknown = || Error::Damaged(format!("what payment {id} is for cannot be read"));
+    let subject = match row.subject.as_str() {
+        "" => None,
+        named => Some(Subject::find(named).ok_or_else(unknown)?),
+    };
     Ok(Some(Payment {
-        subject: Subject::find(&row.subject).ok_or_else(unknown)?,
+        subject,
+        customer: row.customer.map(|Text(customer)| customer),
         id: row.id,
         currency: row.currency.0,
         paid_at: row.paid_at.map(|Text(at)| at),
@@ -157,15 +189,16 @@ pub(super) async fn succeeded(
     let movement = movement.filter(|_| amount.is_positive());
     let kept = movement.map_or(none, |movement| movement.fee_in(amount.currency()));
     // The answer to its beginning may be lost, or later than the customer: then it says itself what it is for.
-    if let Some(subject) = object.0["metadata"]["subject"].as_str().and_then(Subject::find) {
+    if let Some(subject) = named(write, object).await? {
         begun(write, &id, &subject, amount).await?;
     }
-    let payment = find(write, &id).await?;
-    let payment = payment.ok_or_else(|| Error::NotFound(format!("payment '{id}' that we began")))?;
-    if payment.paid_at.is_some() {
+    let known = find(write, &id).await?;
+    if known.as_ref().is_some_and(|payment| payment.paid_at.is_some()) {
         return Ok(EventState::Applied);
     }
-    let subject = &payment.subject;
+    let Some(subject) = known.and_then(|payment| payment.subject) else {
+        return seen(write, object, amount, movement, now).await;
+    };
     let customer = subject.customer(write).await?;
     let due = subject.due(write).await?.filter(|due| due.minor() > 0 && due.currency() == amount.currency());
     let (mut surplus, mut fee) = (amount, kept);
@@ -199,6 +232,50 @@ pub(super) async fn succeeded(
     .bind(&id)
     .execute(&mut **write)
     .await?;
+    if let Some(movement) = movement {
+        let of = (Of::Payment(&id), Account::ProcessorFees);
+        movements::exchange(write, movement, amount, of, now).await?;
+    }
+    Ok(EventState::Applied)
+}
+
+/// What a payment says that it is for, as far as that is anybody's: others may write whatever they like.
+async fn named(db: &mut AnyConnection, object: &Object) -> Result<Option<Subject>, Error> {
+    let subject = object.0["metadata"]["subject"].as_str().and_then(Subject::find);
+    let Some(subject) = subject else { return Ok(None) };
+    match subject.customer(db).await {
+        Ok(_) => Ok(Some(subject)),
+        Err(Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Books a payment that nobody has begun here.
+async fn seen(
+    write: &mut Write,
+    object: &Object,
+    amount: Money,
+    movement: Option<&Movement>,
+    now: Timestamp,
+) -> Result<EventState, Error> {
+    let id = object.id()?;
+    if !amount.is_positive() {
+        return Ok(EventState::Ignored);
+    }
+    let fee = movement.map_or(Money::zero(amount.currency()), |movement| movement.fee_in(amount.currency()));
+    sqlx::query(
+        "insert into processor_payments (id, subject, currency, minor, paid_at, received_minor, fee_minor)
+         values ($1, '', $2, $3, $4, $3, $5)",
+    )
+    .bind(&id)
+    .bind(amount.currency().code())
+    .bind(amount.minor())
+    .bind(time(now))
+    .bind(fee.minor())
+    .execute(&mut **write)
+    .await?;
+    let text = object.text("description").unwrap_or_default().chars().take(TEXT_MAX).collect();
+    bank::see(write, &id, (amount, fee), text, now).await?;
     if let Some(movement) = movement {
         let of = (Of::Payment(&id), Account::ProcessorFees);
         movements::exchange(write, movement, amount, of, now).await?;
@@ -260,7 +337,7 @@ pub(super) async fn kept_by(
 
 /// What is left of a payment's surplus, as far as its customer has not used it and Stripe still has it, and who that is.
 async fn left(write: &mut Write, payment: &Payment) -> Result<(Money, Namespace), Error> {
-    let customer = payment.subject.customer(write).await?;
+    let customer = payment.customer(write).await?;
     let (minor,): (i64,) = sqlx::query_as(concat!(
         "select cast(",
         at_stripe!(),

@@ -3,12 +3,13 @@
 //!
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
-//! | Stripe gives back what was more than due | the customer's credit | processor |
+//! | Stripe gives back what nobody has said the use of | suspense | processor |
+//! | it gives back what was more than due | the customer's credit | processor |
 //! | it gives back a part that an open invoice was paid with | receivable | processor |
 //! | it gives back what an invoice was paid with | as a credit note | processor |
 //! | it gives back what no invoice can, and had not reached the customer before | the customer's credit | processor |
 //! | it gives back anything else that no invoice can | bad debt | processor |
-//! | a refund fails, or is refused | processor | bad debt, as far as the customer has had the same; the customer's credit |
+//! | a refund fails, or is refused | processor | bad debt, as far as the customer has had the same; the customer's credit, or suspense |
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::{EventState, TransactionKind};
@@ -23,7 +24,7 @@ use crate::Error;
 use crate::billing::payments::take_part_back;
 use crate::billing::refunds;
 use crate::ledger::{self, Account, Transaction};
-use crate::rails::{Subject, outbox};
+use crate::rails::{Subject, bank, outbox};
 use chandlery_store::Write;
 
 chandlery_package::words! {
@@ -137,7 +138,8 @@ pub(super) async fn keep_refused(
     keep(write, payment, &format!("{}:{request}", payment.id), amount, taken, now).await
 }
 
-/// So much stays at the processor: of what was lost before, so much is not, and the rest is the customer's.
+/// So much stays at the processor: of what was lost before, so much is not, and the rest is the customer's or, where nobody has said who
+/// that is, in suspense again.
 async fn keep(
     write: &mut Write,
     payment: &Payment,
@@ -146,21 +148,31 @@ async fn keep(
     again: Money,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let customer = payment.subject.customer(write).await?;
+    let (customer, rest) = (payment.payer(write).await?, amount.minus(again)?);
     let back = Transaction::new(TransactionKind::RefundFailed, id, now)
-        .about(format!("refund {id} of {amount} did not reach {customer}"))
         .link("payment", &payment.id)
-        .link("customer", &customer)
         .debit(Account::Processor, amount)
-        .credit(Account::BadDebt, again)
-        .credit(Account::Credit(customer.clone()), amount.minus(again)?);
+        .credit(Account::BadDebt, again);
+    let (back, no_credit) = match &customer {
+        Some(customer) => {
+            let about = format!("refund {id} of {amount} did not reach {customer}");
+            let back = back.about(about).link("customer", customer);
+            (back.credit(Account::Credit(customer.clone()), rest), again)
+        }
+        None => {
+            bank::put_back(write, &payment.id, rest, "did not go back", now).await?;
+            let about = format!("refund {id} of {amount} did not reach whoever has paid it");
+            (back.about(about).credit(Account::Suspense, rest), amount)
+        }
+    };
     ledger::post(write, back).await?;
-    payments::returned(write, &payment.id, again).await?;
+    payments::returned(write, &payment.id, no_credit).await?;
     sqlx::query(
-        "update processor_payments set failed_minor = failed_minor + $1, customer = $2 where id = $3",
+        "update processor_payments set failed_minor = failed_minor + $1, customer = coalesce(nullif($2, ''), customer)
+         where id = $3",
     )
     .bind(amount.minor())
-    .bind(customer.as_str())
+    .bind(customer.as_ref().map_or("", Namespace::as_str))
     .bind(&payment.id)
     .execute(&mut **write)
     .await?;
@@ -242,29 +254,31 @@ pub(super) async fn catch_up(
 /// Posts that so much went back of what an account holds.
 async fn give(
     write: &mut Write,
-    (payment, customer, now): (&Payment, &Namespace, Timestamp),
+    (payment, customer, now): (&Payment, Option<&Namespace>, Timestamp),
     (kind, key): (TransactionKind, String),
     account: Account,
     part: Money,
 ) -> Result<(), Error> {
-    let given = Transaction::new(kind, key, now)
-        .about(format!("the processor has given {part} of payment {} back to {customer}", payment.id))
+    let whom = customer.map_or_else(String::new, |customer| format!(" to {customer}"));
+    let mut given = Transaction::new(kind, key, now)
+        .about(format!("the processor has given {part} of payment {} back{whom}", payment.id))
         .link("payment", &payment.id)
-        .link("customer", customer)
         .debit(account, part)
         .credit(Account::Processor, part);
-    let given = match payment.subject {
-        Subject::Invoice(number) => given.link("invoice", number),
-        Subject::Order(_) => given,
-    };
+    if let Some(customer) = customer {
+        given = given.link("customer", customer);
+    }
+    if let Some(Subject::Invoice(number)) = payment.subject {
+        given = given.link("invoice", number);
+    }
     match given.postings.is_empty() {
         true => Ok(()),
         false => ledger::post(write, given).await.map(drop),
     }
 }
 
-/// First what was more than due, then what the invoice was paid with, which is due again where that is open, then what had not reached
-/// the customer before; the rest is lost.
+/// First what nobody has said the use of, then what was more than due, then what the invoice was paid with, which is due again where that
+/// is open, then what had not reached the customer before; the rest is lost.
 async fn give_back(
     write: &mut Write,
     payment: &Payment,
@@ -272,20 +286,38 @@ async fn give_back(
     hold_days: u32,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Payment { id, booked_refunds_minor: before, .. } = payment;
-    let customer = payment.subject.customer(write).await?;
-    let key = format!("{id}:{before}");
+    let key = format!("{}:{}", payment.id, payment.booked_refunds_minor);
+    let customer = payment.payer(write).await?;
+    let of = (payment, customer.as_ref(), now);
+    let held = bank::take(write, &payment.id, amount, "was given back by the processor", now).await?;
+    give(write, of, (TransactionKind::SurplusReturned, format!("{key}:held")), Account::Suspense, held)
+        .await?;
+    let mut rest = amount.minus(held)?;
+    if let Some(customer) = &customer {
+        rest = give_back_to(write, payment, customer, &key, rest, (hold_days, now)).await?;
+    }
+    give(write, of, (TransactionKind::RefundLost, key), Account::BadDebt, rest).await
+}
+
+/// Takes what goes back to a customer from what it has of a payment, and gives what that cannot bear.
+async fn give_back_to(
+    write: &mut Write,
+    payment: &Payment,
+    customer: &Namespace,
+    key: &str,
+    amount: Money,
+    (hold_days, now): (u32, Timestamp),
+) -> Result<Money, Error> {
+    let (id, of) = (&payment.id, (payment, Some(customer), now));
     let kept = || Account::Credit(customer.clone());
-    let of = (payment, &customer, now);
-    let surplus = payments::take_surplus(write, payment, &customer, amount).await?;
-    give(write, of, (TransactionKind::SurplusReturned, key.clone()), kept(), surplus).await?;
+    let surplus = payments::take_surplus(write, payment, customer, amount).await?;
+    give(write, of, (TransactionKind::SurplusReturned, key.to_owned()), kept(), surplus).await?;
     let rest = amount.minus(surplus)?;
     let part = take_part_back(write, id, rest).await?;
-    give(write, of, (TransactionKind::PartReturned, key.clone()), Account::Receivable, part).await?;
+    give(write, of, (TransactionKind::PartReturned, key.to_owned()), Account::Receivable, part).await?;
     let rest = rest.minus(part)?;
     let rest = refunds::book_gross(write, id, &format!("processor:{key}"), rest, hold_days, now).await?;
-    let again = payments::take_failed(write, payment, &customer, rest, surplus).await?;
+    let again = payments::take_failed(write, payment, customer, rest, surplus).await?;
     give(write, of, (TransactionKind::SurplusReturned, format!("{key}:again")), kept(), again).await?;
-    give(write, of, (TransactionKind::RefundLost, key), Account::BadDebt, rest.minus(again)?).await?;
-    Ok(())
+    Ok(rest.minus(again)?)
 }

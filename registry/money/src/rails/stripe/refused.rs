@@ -40,16 +40,21 @@ pub(in crate::rails) async fn settle(
     must_be_decided(write, &refused.about, &refused.code).await?;
     outbox::settle(write, &new.request, new.way, now).await?;
     let payment = payments::paid_one(write, Some(&refused.about)).await?;
-    let customer = payment.subject.customer(write).await?;
     refunds::keep_refused(write, &payment, &new.request, refused.amount, now).await?;
     // What Stripe has given back by itself was taken for what is refused until now.
     let payment = payments::paid_one(write, Some(&refused.about)).await?;
     refunds::catch_up(write, &payment, hold_days, now).await?;
     let payment = payments::paid_one(write, Some(&refused.about)).await?;
-    let kept = payments::kept_by(write, &payment, &customer).await?.at_most(refused.amount)?;
+    let kept = match payment.payer(write).await? {
+        Some(customer) => payments::kept_by(write, &payment, &customer).await?.at_most(refused.amount)?,
+        None => refused.amount,
+    };
     let reference = match new.way {
         SettlementWay::Credit | SettlementWay::Again => None,
-        SettlementWay::Bank => Some(send(write, &payment, &customer, kept, now).await?),
+        SettlementWay::Bank => {
+            let customer = payment.customer(write).await?;
+            Some(send(write, &payment, &customer, kept, now).await?)
+        }
     };
     let settled = Settlement { request: new.request.clone(), amount: refused.amount, kept, reference };
     record(write, actor, Act::RequestSettled, &new.request, Value::Null, json!(settled)).await?;

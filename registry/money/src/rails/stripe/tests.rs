@@ -18,6 +18,7 @@ mod parts;
 mod refused;
 mod sent;
 mod settled;
+mod unbegun;
 
 /// An amount whose shares are never whole.
 const PRICE: i64 = 9_999;
