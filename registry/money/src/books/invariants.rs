@@ -73,7 +73,8 @@ async fn first_that_differs(
     account: &str,
     currency: Currency,
 ) -> Result<Option<String>, Error> {
-    if law.links.is_empty() {
+    let leading = law.leads.links();
+    if leading.is_empty() {
         return Ok(None);
     }
     let sums = format!(
@@ -89,20 +90,24 @@ async fn first_that_differs(
     for (item, minor) in rows {
         items.entry(item).or_default().0 += i128::from(minor);
     }
-    let posted: Vec<(i64, String, i64)> = sqlx::query_as(
-        "select ledger_transactions.id, links, minor from ledger_postings
+    let posted: Vec<(i64, String, String, i64)> = sqlx::query_as(
+        "select ledger_transactions.id, kind, links, minor from ledger_postings
          join ledger_transactions on ledger_transactions.id = transaction_id where account = $1 and currency = $2",
     )
     .bind(account.to_owned())
     .bind(currency.code())
     .fetch_all(&mut *db)
     .await?;
-    for (id, links, minor) in posted {
+    for (id, kind, links, minor) in posted {
         let links: BTreeMap<String, String> = serde_json::from_str(&links).unwrap_or_default();
-        let item = law.links.iter().find_map(|link| links.get(*link));
-        // A line that has paid an invoice is named with it.
-        let item = item.map(|item| item.split(" for INVOICE-").next().unwrap_or(item).to_owned());
-        let item = item.unwrap_or_else(|| format!("of transaction {id}"));
+        let link =
+            leading.iter().filter(|_| law.leads.elsewhere(&kind)).find(|link| links.contains_key(**link));
+        let item = match link.and_then(|link| Some((*link, links.get(*link)?))) {
+            None => format!("of transaction {id}"),
+            Some(("transaction", other)) => format!("of transaction {other}"),
+            // A line that has paid an invoice is named with it.
+            Some((_, item)) => item.split(" for INVOICE-").next().unwrap_or(item).to_owned(),
+        };
         items.entry(item).or_default().1 += i128::from(minor);
     }
     let mut differ: Vec<_> = items.into_iter().filter(|(_, (row, posted))| row != posted).collect();
@@ -110,6 +115,6 @@ async fn first_that_differs(
     differ.sort_by_key(|(item, _)| (item.parse::<i64>().unwrap_or(i64::MAX), item.clone()));
     let Some((item, (row, posted))) = differ.into_iter().next() else { return Ok(None) };
     let (row, posted) = (Balance::new(row, currency)?, Balance::new(posted, currency)?);
-    let what = law.links.join(" or ");
+    let what = leading.join(" or ");
     Ok(Some(format!("; the first to differ is {what} {item}: {posted} were posted, and {row} follow")))
 }

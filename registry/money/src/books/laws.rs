@@ -1,11 +1,42 @@
 //! The laws of the books: what each account that stands for rows must hold, and what must not be there.
 
+use chandlery_package::wire::TransactionKind;
+
+/// How transactions lead to what they are posted for.
+pub(super) enum Leads {
+    /// Not each by itself: one may be of several items.
+    Nowhere,
+    /// By the first of these links that they have.
+    By(&'static [&'static str]),
+    /// Those of these kinds by the first of these links that they have; any other one is an item itself.
+    Told(&'static [TransactionKind], &'static [&'static str]),
+}
+
+impl Leads {
+    /// The links that lead to an item; none: nothing does.
+    pub fn links(&self) -> &'static [&'static str] {
+        match self {
+            Self::Nowhere => &[],
+            Self::By(links) | Self::Told(_, links) => links,
+        }
+    }
+
+    /// Whether a transaction of this kind leads elsewhere.
+    pub fn elsewhere(&self, kind: &str) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::By(_) => true,
+            Self::Told(kinds, _) => kinds.iter().any(|told| told.as_str() == kind),
+        }
+    }
+}
+
 /// What ties an account to rows.
 pub(super) struct Law {
     /// The accounts that it is about, as a pattern of SQL.
     pub accounts: &'static str,
-    /// How transactions lead to an item, by the first of these links that they have; none: they do not, each by itself.
-    pub links: &'static [&'static str],
+    /// How transactions lead to an item.
+    pub leads: Leads,
     /// The items: account, currency, item, and what the account holds for it in minor units, debits less credits.
     pub items: &'static str,
 }
@@ -14,11 +45,12 @@ pub(super) const LAWS: [Law; 18] = [
     // The books have of the bank what its lines say, and what was recorded by hand and no line has told of yet.
     Law {
         accounts: "assets:bank%",
-        links: &[],
+        leads: Leads::Told(&[TransactionKind::BankLine, TransactionKind::BankSeen], &["transaction", "payment"]),
         items: "select case when account = 'main' then 'assets:bank' else 'assets:bank:' || account end as account, currency, id as item,
                    minor
             from bank_lines where transaction_id is not null and account <> 'processor:stripe'
-            union all select account, ledger_postings.currency, ledger_transactions.key, ledger_postings.minor from ledger_postings
+            union all select account, ledger_postings.currency, 'of transaction ' || cast(ledger_transactions.id as text), ledger_postings.minor
+                      from ledger_postings
                       join ledger_transactions on ledger_transactions.id = ledger_postings.transaction_id
                       where account >= 'assets:bank' and account < 'assets:bank;'
                         and kind in ('invoice-paid', 'refund', 'payout-paid', 'payout-bounced', 'bank-sent-back', 'bank-opening',
@@ -28,12 +60,12 @@ pub(super) const LAWS: [Law; 18] = [
     },
     Law {
         accounts: "assets:transfers",
-        links: &["payment"],
+        leads: Leads::By(&["payment"]),
         items: "select 'assets:transfers' as account, currency, line as item, -minor as minor from bank_allotments where own = 1",
     },
     Law {
         accounts: "liabilities:suspense",
-        links: &["payment"],
+        leads: Leads::By(&["payment"]),
         items: "select 'liabilities:suspense' as account, currency, replace(id, 'processor:stripe/', '') as item, -open_minor as minor
             from bank_lines where open_minor <> 0",
     },
@@ -42,7 +74,7 @@ pub(super) const LAWS: [Law; 18] = [
     // bytes they are all that is between `ID.` and `ID0`, which an index finds.
     Law {
         accounts: "assets:processor clearing",
-        links: &["dispute", "payout", "payment"],
+        leads: Leads::By(&["dispute", "payout", "payment"]),
         items: "select 'assets:processor clearing' as account, currency, id as item,
                    received_minor - fee_minor + failed_minor - booked_refunds_minor as minor
             from processor_payments where paid_at is not null
@@ -71,7 +103,7 @@ pub(super) const LAWS: [Law; 18] = [
     },
     Law {
         accounts: "assets:disputes held",
-        links: &["dispute"],
+        leads: Leads::By(&["dispute"]),
         items: "select 'assets:disputes held' as account, currency, id as item, minor from disputes where state = 'open'
             union all select 'assets:disputes held', currency, id, minor - (
                           select coalesce(sum(disputes.minor), 0) from disputes
@@ -84,7 +116,7 @@ pub(super) const LAWS: [Law; 18] = [
     // What customers have beyond what they owe, by where it comes from and what has used it.
     Law {
         accounts: "liabilities:credit:%",
-        links: &[],
+        leads: Leads::Nowhere,
         items: "select 'liabilities:credit:' || account as account, currency, cast(number as text) as item, credit_minor as minor
             from invoices where credit_minor <> 0
             union all select 'liabilities:credit:' || account, refunds.currency, cast(refunds.number as text),
@@ -100,28 +132,28 @@ pub(super) const LAWS: [Law; 18] = [
     },
     Law {
         accounts: "liabilities:partner:%:accrued",
-        links: &[],
+        leads: Leads::Nowhere,
         items: "select 'liabilities:partner:' || partner || ':accrued' as account, lots.currency as currency,
                    cast(lots.id as text) as item, returned_minor - share_minor as minor
             from lots join sales on sales.id = sale where collected_at is null and void_at is null",
     },
     Law {
         accounts: "liabilities:partner:%:pending",
-        links: &[],
+        leads: Leads::Nowhere,
         items: "select 'liabilities:partner:' || partner || ':pending' as account, lots.currency as currency,
                    cast(lots.id as text) as item, returned_minor - share_minor + reserve_minor - reserve_returned_minor as minor
             from lots join sales on sales.id = sale where collected_at is not null and released_by is null",
     },
     Law {
         accounts: "liabilities:partner:%:reserve",
-        links: &[],
+        leads: Leads::Nowhere,
         items: "select 'liabilities:partner:' || partner || ':reserve' as account, lots.currency as currency,
                    cast(lots.id as text) as item, reserve_returned_minor - reserve_minor as minor
             from lots join sales on sales.id = sale where collected_at is not null and reserve_released_by is null",
     },
     Law {
         accounts: "liabilities:partner:%:available",
-        links: &[],
+        leads: Leads::Nowhere,
         items: "select 'liabilities:partner:' || available_entries.partner || ':available' as account,
                    available_entries.currency as currency, cast(available_entries.id as text) as item,
                    -available_entries.minor as minor
@@ -129,14 +161,14 @@ pub(super) const LAWS: [Law; 18] = [
     },
     Law {
         accounts: "liabilities:partner:%:in transit",
-        links: &["payout"],
+        leads: Leads::By(&["payout"]),
         items: "select 'liabilities:partner:' || partner || ':in transit' as account, sent_currency as currency,
                    cast(id as text) as item, -sent_minor as minor
             from payouts where state in ('approved', 'sent')",
     },
     Law {
         accounts: "liabilities:partner:%:disputed",
-        links: &["dispute"],
+        leads: Leads::By(&["dispute"]),
         items: "select 'liabilities:partner:' || partner || ':disputed' as account, lots.currency as currency,
                    dispute as item, -dispute_parts.minor as minor
             from dispute_parts join lots on lots.id = lot join disputes on disputes.id = dispute where state = 'open'",
@@ -144,7 +176,7 @@ pub(super) const LAWS: [Law; 18] = [
     // What was taken back of earnings that were available by then, beyond what was free, and was not recovered, settled or given up.
     Law {
         accounts: "assets:receivable:partner:%",
-        links: &[],
+        leads: Leads::Nowhere,
         items: "select 'assets:receivable:partner:' || partner as account, currency, cast(id as text) as item, minor
             from available_entries where kind <> 'offset'
             union all select 'assets:receivable:partner:' || partner, currency, cast(id as text),
@@ -164,7 +196,7 @@ pub(super) const LAWS: [Law; 18] = [
     },
     Law {
         accounts: "assets:receivable:customers",
-        links: &["invoice"],
+        leads: Leads::By(&["invoice"]),
         items: "select 'assets:receivable:customers' as account, currency, cast(number as text) as item,
                    net_minor + tax_minor - credit_minor - refunded_minor - coalesce(part_payments.minor, 0) as minor
             from invoices left join part_payments on invoice = number where state = 'open'",
@@ -172,20 +204,20 @@ pub(super) const LAWS: [Law; 18] = [
     // What is used is invoiced in the transaction that charges it.
     Law {
         accounts: "assets:receivable:unbilled",
-        links: &[],
+        leads: Leads::Nowhere,
         items: "select account, currency, '' as item, minor from ledger_balances where 1 = 0",
     },
     // What is left of a period that another one has cut short is in that one.
     Law {
         accounts: "liabilities:deferred:plans",
-        links: &["customer"],
+        leads: Leads::By(&["customer"]),
         items: "select 'liabilities:deferred:plans' as account, currency, account as item,
                    plan_periods.refunded_minor + recognised_minor - price_minor as minor
             from plan_periods join invoices on number = invoice where ended_at is null and state <> 'uncollectible'",
     },
     Law {
         accounts: "liabilities:tax:withheld",
-        links: &["payout"],
+        leads: Leads::By(&["payout"]),
         items: "select 'liabilities:tax:withheld' as account, currency, cast(id as text) as item, -withheld_minor as minor
             from payouts where state in ('approved', 'sent', 'paid', 'partly-returned')
             union all select 'liabilities:tax:withheld', currency, cast(payouts.id as text), payout_returns.withheld_minor
@@ -193,7 +225,7 @@ pub(super) const LAWS: [Law; 18] = [
     },
     Law {
         accounts: "liabilities:tax:sales",
-        links: &["invoice"],
+        leads: Leads::By(&["invoice"]),
         items: "select 'liabilities:tax:sales' as account, currency, cast(number as text) as item, -tax_minor as minor
             from invoices where state <> 'uncollectible'
             union all select 'liabilities:tax:sales', refunds.currency, cast(invoices.number as text), refunds.tax_minor

@@ -260,7 +260,7 @@ async fn a_fault_in_any_account_or_item_is_named() {
         let fault = named(db, account).await;
         assert_eq!(
             fault.contains("transaction 999999: 0.01 USD were posted"),
-            !law.links.is_empty(),
+            !law.leads.links().is_empty(),
             "{fault}"
         );
         plant(db, account, false).await;
@@ -270,9 +270,45 @@ async fn a_fault_in_any_account_or_item_is_named() {
         };
         change(1).await;
         let fault = named(db, account).await;
-        assert_eq!(fault.contains("; the first to differ is "), !law.links.is_empty(), "{fault}");
+        assert_eq!(fault.contains("; the first to differ is "), !law.leads.links().is_empty(), "{fault}");
         change(-1).await;
         assert_eq!(faults(db).await, Vec::<String>::new(), "{account}");
+    }
+}
+
+/// What was recorded by hand is an item until a line is it; then both are one with that.
+#[tokio::test]
+async fn a_line_and_what_was_recorded_of_it_are_items_of_the_bank() {
+    let (_folder, finance) = books().await;
+    let (db, actor) = (&finance.db, Actor::machine());
+    let rules = rails::BankRules { hold_days: 30, fees_max: Vec::new(), now: day(63) };
+    let due = billing::find_invoice(&mut db.read().acquire().await.unwrap(), 4).await.unwrap().due().unwrap();
+    let by_hand = NewPayment { bank_reference: "T-1".into(), amount: due };
+    billing::record_invoice_payment(db, &actor, 30, 4, &by_hand, day(63)).await.unwrap();
+    for seen in [false, true] {
+        if seen {
+            let decimals = due.to_string();
+            let amount = decimals.split(' ').next().unwrap();
+            let statement = format!("id,date,amount,currency,text\nT-1,,{amount},USD,INVOICE-4\n");
+            let lines = rails::reconcile(db, &actor, &rules, None, &statement).await.unwrap();
+            assert!(lines[0].outcome.contains("which was recorded before"), "{}", lines[0].outcome);
+        }
+        assert_eq!(faults(db).await, Vec::<String>::new(), "seen: {seen}");
+        sqlx::query("update bank_lines set minor = minor + 1 where id = 'C'")
+            .execute(db.read())
+            .await
+            .unwrap();
+        let fault = named(db, "assets:bank").await;
+        let first = format!(
+            "; the first to differ is transaction or payment C: {} were posted, and {} follow",
+            usd(300),
+            usd(301)
+        );
+        assert!(fault.ends_with(&first), "seen: {seen}: {fault}");
+        sqlx::query("update bank_lines set minor = minor - 1 where id = 'C'")
+            .execute(db.read())
+            .await
+            .unwrap();
     }
 }
 
