@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use axum::http::StatusCode;
-use chandlery_stripe::Stripe;
+use chandlery_stripe::{Account, Stripe, sign};
 use serde_json::{Value, json};
 
 use crate::world::{Person, World, plugin, until, workspace};
@@ -314,6 +314,54 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
     let books = balances(&operator);
     assert_eq!((books["liabilities:credit:initech"], books["assets:bank"]), (-2000, 9000));
     operator.ok(&["books", "check"]);
+}
+
+/// An account that settles in euros is paid in dollars by a link that nobody has made here.
+#[test]
+fn what_is_paid_by_a_link_of_stripes_is_a_line_like_the_banks() {
+    let (world, stripe) = world();
+    let (customer, operator) = (world.customer(), world.operator());
+    customer.ok(&["subscription", "change", "developer"]);
+    let tell_all = || {
+        for event in stripe.with(Account::take_events) {
+            let body = event.to_string();
+            let header = sign(SECRET, &body, jiff::Timestamp::now().as_second()).unwrap();
+            assert_eq!(send(&world, &header, &body), 204, "{body}");
+        }
+    };
+    let held = |account: &str, currency: &str| {
+        let rows = operator.ok(&["books", "balances"]);
+        let found = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["account"] == account && row["balance"]["currency"] == currency);
+        found.map_or(0, |row| row["balance"]["minor"].as_i64().unwrap())
+    };
+    // 120.00 USD are 110.40 EUR, of which Stripe keeps 3.50.
+    stripe.with(|account| {
+        account.settle_in("eur", 92, 100);
+        account.pay_by_link(12_000, "usd", "a year of Developer");
+    });
+    tell_all();
+    let (clearing, suspense) = ("assets:processor clearing", "liabilities:suspense");
+    assert_eq!((held(clearing, "USD"), held(clearing, "EUR"), held(suspense, "USD")), (0, 10_690, -12_000));
+    let line = operator.ok(&["books", "lines"])[0].clone();
+    let id = line["id"].as_str().unwrap();
+    assert_eq!((id, &line["text"]), ("processor:stripe/pi_1", &json!("a year of Developer")));
+    assert_eq!(operator.refused(&["books", "allot", id, "120.00 USD", "--own"]).0.r#type, "conflict");
+    operator.ok(&["books", "allot", id, "99.00 USD", "--invoice", "1"]);
+    assert_eq!(customer.ok(&["invoices", "list"])[0]["state"], "paid");
+    let line = operator.ok(&["books", "allot", id, "21.00 USD", "--send-back"]);
+    assert_eq!((held(suspense, "USD"), line["open"].is_null()), (0, true), "{line}");
+    // What is sent back leaves by Stripe, as 19.32 EUR.
+    until("the refund of what was sent back", || {
+        tell_all();
+        (held(clearing, "EUR") == 10_690 - 1932).then_some(())
+    });
+    assert_eq!((held(clearing, "USD"), all(&stripe, "refunds")[0]["amount"].as_i64()), (0, Some(2100)));
+    assert_eq!(stripe.with(|account| account.held["eur"]), 10_690 - 1932);
+    assert_eq!(operator.ok(&["books", "check"])["unfollowed"], json!([]));
 }
 
 /// What an operator gets from the API itself.

@@ -158,6 +158,9 @@ impl Market {
             return Ok(());
         }
         self.banks_decide();
+        if self.random.random_ratio(1, 25) {
+            self.stranger_pays_by_link();
+        }
         if self.random.random_ratio(1, 6) && self.processor.is_told() && self.owes_stripe_nothing().await? {
             self.something_happens_at_stripe().await?;
         }
@@ -169,6 +172,17 @@ impl Market {
             self.settle_refused().await?;
         }
         Ok(())
+    }
+
+    /// Somebody pays by a link of Stripe's, for whatever it says.
+    fn stranger_pays_by_link(&mut self) {
+        let texts = ["a workshop", "", "INVOICE-999999", "INVOICE-3", "for customer-1"];
+        let currencies = ["usd", "eur", "jpy"];
+        let (text, currency) = (texts.choose(&mut self.random), currencies.choose(&mut self.random));
+        let minor = self.random.random_range(100..60_000);
+        let (text, currency) = (text.copied().unwrap_or_default(), currency.copied().unwrap_or("usd"));
+        self.processor.stripe.with(|account| account.pay_by_link(minor, currency, text));
+        self.count("payments by links");
     }
 
     fn banks_decide(&mut self) {
