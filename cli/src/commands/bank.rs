@@ -189,7 +189,7 @@ struct To {
     /// It is kept as this customer's credit
     #[arg(long, value_name = "ACCOUNT")]
     credit: Option<Namespace>,
-    /// It is sent back, by a transfer that you make; also what of it is a customer's credit
+    /// It is sent back, by a transfer that you make or, where the processor has it, by that; also what of it is a customer's credit
     #[arg(long)]
     send_back: bool,
 }

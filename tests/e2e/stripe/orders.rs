@@ -4,8 +4,6 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdin, ChildStdout};
 
-use chandlery_stripe::Account;
-
 use super::*;
 
 /// What happens at Stripe: to the payment of this id, or to the last payout or transfer.
