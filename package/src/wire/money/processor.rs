@@ -82,7 +82,7 @@ pub struct ToldEvent {
 pub struct SurplusPayment {
     /// The processor's own id of it, `pi_…`.
     pub id: String,
-    /// What it was for: `INVOICE-7`, or an order's reference.
+    /// What it was for: `INVOICE-7`, or an order's reference; empty, where all of it is credit.
     pub subject: String,
     /// Who has paid.
     pub customer: Namespace,
