@@ -149,7 +149,8 @@ impl Market {
         Ok(is_done)
     }
 
-    async fn outcome_of(&mut self, line: &Value) -> Result<Value> {
+    /// What became of a line.
+    pub(super) async fn outcome_of(&mut self, line: &Value) -> Result<Value> {
         let operator = self.operator.clone();
         let all = self.list(&operator, "/api/v1/bank/lines").await?;
         let found = all.into_iter().find(|known| known["id"] == *line);

@@ -250,7 +250,16 @@ impl Market {
 
     /// Remembers the invoice that a payment was for.
     async fn contest(&mut self, payment: &Value) -> Result<()> {
-        let subject = payment["metadata"]["subject"].as_str().unwrap_or_default();
+        let subject = match payment["metadata"]["subject"].as_str() {
+            Some(subject) => subject.to_owned(),
+            // An operator has said what a payment by a link is for.
+            None => {
+                let line = format!("processor:stripe/{}", payment["id"].as_str().unwrap_or_default());
+                let outcome = self.outcome_of(&json!(line)).await?;
+                let words = outcome.as_str().unwrap_or_default().split([' ', ',', ';']);
+                words.rev().find(|word| word.starts_with("INVOICE-")).unwrap_or_default().to_owned()
+            }
+        };
         if let Some(number) = subject.strip_prefix("INVOICE-").and_then(|number| number.parse().ok()) {
             self.processor.contested.insert(number);
             return Ok(());
@@ -259,7 +268,7 @@ impl Market {
         let Some(payer) = payer else { return Ok(()) };
         let token = self.customers[payer].token.clone();
         let orders = self.list(&token, "/api/v1/orders").await?;
-        let order = orders.iter().find(|order| order["reference"] == subject);
+        let order = orders.iter().find(|order| order["reference"] == *subject);
         let invoice = order.and_then(|order| order["invoice"].as_i64());
         self.processor.contested.extend(invoice);
         Ok(())
