@@ -22,7 +22,7 @@ use chandlery_store::files::{self, create_private_dir, read, write_atomic};
 
 /// The tables, each after those that it refers to. Uploads at hand, drafts and challenges to passkeys are not kept: their clients will
 /// begin again. Answers to writes with a key are of a day, and of what the backup may not have. Replicas are those that serve now.
-const TABLES: [&str; 133] = [
+const TABLES: [&str; 134] = [
     "facts",
     "accounts",
     "organisations",
@@ -86,6 +86,7 @@ const TABLES: [&str; 133] = [
     "host_incidents",
     "usage_segments",
     "signed_deployments",
+    "deployment_days",
     "usage_roots",
     "notices",
     "prices",

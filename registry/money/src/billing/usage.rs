@@ -4,6 +4,7 @@
 mod bounds;
 pub(crate) mod chains;
 pub(crate) mod corrections;
+mod days;
 mod deployments;
 mod incidents;
 mod intake;

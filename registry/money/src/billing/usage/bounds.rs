@@ -13,7 +13,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// How long a time one event may cover.
 pub(crate) const SPAN_MAX: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// How many replicas one event may sum up: as many as a plan may ask for.
-const REPLICAS_MAX: u128 = 1000;
+pub(super) const REPLICAS_MAX: u128 = 1000;
 /// How many GPUs one replica may hold, over all its nodes.
 const GPUS_MAX: u128 = 1024;
 /// How many units of its own a plugin may report.

@@ -16,6 +16,7 @@ use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::bounds::Refusal;
+use super::days;
 use super::rows::{self, Stored};
 use crate::Error;
 
@@ -246,8 +247,11 @@ pub(super) async fn settle(write: &mut Write, account: &Namespace, now: Timestam
         }
         for (Json(event),) in come {
             match original(write, account, &event).await? {
-                Some(original) if original.is_raised_by(&event)? => {
-                    apply(write, account, &event, original.month.0, now).await?;
+                Some(original)
+                    if original.is_raised_by(&event)?
+                        && days::fits(write, account, &event, original.replica_millis).await? =>
+                {
+                    apply(write, account, &event, &original, now).await?;
                 }
                 _ => set_state(write, &event, CorrectionState::Pending, None).await?,
             }
@@ -275,7 +279,7 @@ async fn apply(
     write: &mut Write,
     account: &Namespace,
     event: &UsageEvent,
-    month: Month,
+    original: &Original,
     now: Timestamp,
 ) -> Result<(), Error> {
     let row = Stored::of(event);
@@ -293,7 +297,9 @@ async fn apply(
     .execute(&mut **write)
     .await?;
     set_state(write, event, CorrectionState::Confirmed, None).await?;
-    rows::reopen(write, account, BTreeSet::from([(month, row.plugin.clone())])).await
+    let Original { month, deployment, from_at, to_at, replica_millis, .. } = original;
+    days::replace(write, account, event, (deployment, from_at.0, to_at.0, *replica_millis)).await?;
+    rows::reopen(write, account, BTreeSet::from([(month.0, row.plugin.clone())])).await
 }
 
 /// Lets a correction that waits count, or never count. The same decision again changes nothing.
@@ -319,7 +325,7 @@ pub(crate) async fn decide(
     }
     let UsageCorrection { event, account, .. } = &held;
     match (confirmed, original(&mut write, account, event).await?) {
-        (true, Some(original)) => apply(&mut write, account, event, original.month.0, now).await?,
+        (true, Some(original)) => apply(&mut write, account, event, &original, now).await?,
         (true, None) => return Err(Error::Damaged(format!("what {id} corrects has vanished"))),
         (false, _) => {}
     }

@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 
 use super::bounds::{Bounds, Refusal};
 use super::rows::{self, Stored};
-use super::{corrections, deployments};
+use super::{corrections, days, deployments};
 use crate::Error;
 
 /// Events that came together, each checked by itself.
@@ -76,6 +76,9 @@ impl<'a> Batch<'a> {
         });
         let (corrections, plain): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| row.event.corrects.is_some());
+        let known = rows::known(write, &plain).await?;
+        let (plain, too_much) = days::count(write, account, plain, known).await?;
+        receipt.refused.extend(too_much);
         let inserted = rows::insert(write, account, &plain, now).await?;
         for id in &inserted.taken {
             let event = plain.iter().find(|row| row.event.id == *id);

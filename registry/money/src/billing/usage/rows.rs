@@ -1,15 +1,15 @@
 //! Events as rows: stored once each, and the closed months that they make to be rated again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chandlery_package::column::Text;
 use chandlery_package::wire::UsageEvent;
 use chandlery_package::{Month, Namespace};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::{Error, ledger};
-use chandlery_store::{Cell, Write, insert_rows, time};
+use chandlery_store::{Cell, Write, insert_rows, places, time};
 
 /// How exactly times are stored.
 const INSTANT: SignedDuration = SignedDuration::from_micros(1);
@@ -73,6 +73,21 @@ pub(super) struct Inserted {
     pub known: u64,
     /// Those whose id is another event's.
     pub taken: Vec<uuid::Uuid>,
+}
+
+/// The ids of these rows that are there already, whatever has them.
+pub(super) async fn known(db: &mut AnyConnection, rows: &[Stored<'_>]) -> Result<HashSet<String>, Error> {
+    let mut known = HashSet::new();
+    for some in rows.chunks(ROWS_MAX) {
+        let sql = format!("select id from usage_events where id in ({})", places(db, 0, some.len()));
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for row in some {
+            query = query.bind(row.id.clone());
+        }
+        let found: Vec<(String,)> = query.fetch_all(&mut *db).await?;
+        known.extend(found.into_iter().map(|(id,)| id));
+    }
+    Ok(known)
 }
 
 /// Inserts what is new, and remembers which closed months are to be rated again.

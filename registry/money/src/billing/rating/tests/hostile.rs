@@ -66,6 +66,49 @@ async fn what_cannot_have_been_used_is_refused_and_months_begin_with_what_can() 
 }
 
 #[tokio::test]
+async fn several_events_say_no_more_of_a_deployment_than_one_may() {
+    const DAY: u64 = 24 * 3_600_000;
+    let (_folder, finance) = february(OFFER).await;
+    let full = |from: &str, to: &str| lie(from, to, 1000 * DAY, 0);
+    let whole = || full("2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z");
+    let first = whole();
+    let later = full("2026-01-05T12:00:00Z", "2026-01-06T12:00:00Z");
+    for (sent, accepted, known, refused) in [
+        // The same again is known, also where another one of the batch is too much.
+        (vec![first.clone()], 1, 0, 0),
+        (vec![first.clone(), whole()], 0, 1, 1),
+        (vec![later], 0, 0, 1),
+        // Hosts round: an hour more is taken, and no more after that.
+        (vec![lie("2026-01-05T00:00:00Z", "2026-01-05T01:00:00Z", 1000 * DAY / 24, 0)], 1, 0, 0),
+        (vec![lie("2026-01-05T00:00:00Z", "2026-01-05T01:00:00Z", 1, 0)], 0, 0, 1),
+        // Twice in one batch it is once.
+        (vec![full("2026-01-07T00:00:00Z", "2026-01-08T00:00:00Z"); 2], 1, 1, 0),
+        (vec![whole(), full("2026-01-09T00:00:00Z", "2026-01-10T00:00:00Z")], 1, 0, 1),
+    ] {
+        let receipt = send(&finance, "globex", &sent).await;
+        let found = (receipt.accepted, receipt.known, receipt.refused.len());
+        assert_eq!(found, (accepted, known, refused), "{receipt:?}");
+        let told = receipt.refused.iter().all(|one| one.reason.contains("more than 1000 replicas on a day"));
+        assert!(told && receipt.refused.iter().all(|one| !one.retry), "{receipt:?}");
+    }
+    // It is another deployment's, or another account's, to be used.
+    let other = UsageEvent { deployment: "other".into(), ..whole() };
+    assert_eq!(send(&finance, "globex", &[other]).await.accepted, 1);
+    assert_eq!(send(&finance, "initech", &[whole()]).await.accepted, 1);
+    // Two that are raised: by what would be too much, another one decides.
+    let small = [0, 1].map(|_| lie("2026-01-11T00:00:00Z", "2026-01-12T00:00:00Z", DAY, 0));
+    assert_eq!(send(&finance, "globex", &small).await.accepted, 2);
+    let raised = small.clone().map(|event| UsageEvent {
+        id: uuid::Uuid::now_v7(),
+        replica_millis: 1000 * DAY,
+        corrects: Some(event.id),
+        ..event
+    });
+    let receipt = send(&finance, "globex", &raised).await;
+    assert_eq!((receipt.accepted, receipt.held), (2, 1), "{receipt:?}");
+}
+
+#[tokio::test]
 async fn a_customer_that_cannot_be_charged_is_set_aside_and_named_until_it_can() {
     let (_folder, finance) = february(DEAR).await;
     // 2,000 hours at 999,999,999 are more than can be charged.
