@@ -30,8 +30,14 @@ fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
         let kind = gpu.kinds.is_empty() || gpu.kinds.contains(&pool.kind);
         kind && (pool.memory_mib == 0 || pool.memory_mib >= gpu.memory_mib_min)
     };
-    let enough = |pool: &GpuPool| pool.nodes >= nodes && per_node(pool) >= count;
-    if facts.gpu_pools.iter().filter(suits).any(enough) {
+    let fitting: Vec<_> =
+        facts.gpu_pools.iter().filter(suits).filter(|pool| per_node(pool) >= count).collect();
+    // Nodes that a replica spans are of one kind, with however many GPUs beyond those that it needs.
+    let of_kind = |kind: &str| -> u32 {
+        let pools = fitting.iter().filter(|pool| pool.kind == kind);
+        pools.fold(0, |sum, pool| sum.saturating_add(pool.nodes))
+    };
+    if fitting.iter().any(|pool| of_kind(&pool.kind) >= nodes) {
         return None;
     }
     Some(format!("needs {}; {}", wish(workload, gpu), there_is(facts)))
@@ -67,7 +73,7 @@ pub fn needs(plan: &Plan) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// The GPUs of one node of a pool: pools are of like nodes.
+/// The GPUs of one node of a pool: pools are of like nodes. Of nodes that differ, at least one has as many.
 fn per_node(pool: &GpuPool) -> u32 {
     pool.total.div_ceil(pool.nodes.max(1))
 }
@@ -138,6 +144,42 @@ mod tests {
         let refused = wish(&["a100"], 9, 1, 0).unwrap();
         assert!(refused.contains("needs 9 GPUs of a100 in one node"), "{refused}");
         assert!(refused.contains("8 × h100 on 2 nodes (3 free), 2 × a100 on 1 node (2 free)"), "{refused}");
+    }
+
+    #[test]
+    fn nodes_of_one_kind_are_counted_together_by_what_each_of_them_has() {
+        let pool = |kind: &str, total, nodes| GpuPool {
+            kind: kind.into(),
+            memory_mib: 81920,
+            total,
+            free: total,
+            nodes,
+        };
+        // Nodes with 8, 8 and 1 of one kind, and one with 8 of another.
+        let facts =
+            Facts { gpu_pools: vec![pool("h100", 16, 2), pool("h100", 1, 1), pool("a100", 8, 1)], ..facts() };
+        let fits = |gpus: u32, nodes: u32| {
+            let mut workload = workload();
+            workload.scale.nodes_per_replica = nodes;
+            workload.resources.gpu = Some(Gpu {
+                kinds: Vec::new(),
+                count_per_replica: gpus,
+                memory_mib_min: 0,
+                interconnect: Interconnect::None,
+            });
+            lacks(&Plan { workloads: vec![workload], notes: Vec::new() }, &facts).is_none()
+        };
+        for (gpus, nodes, is_there) in [
+            (8, 1, true),
+            (16, 2, true),
+            (3, 3, true),
+            (17, 1, false),
+            (17, 3, false),
+            (15, 3, false),
+            (24, 3, false),
+        ] {
+            assert_eq!(fits(gpus, nodes), is_there, "{gpus} on {nodes}");
+        }
     }
 
     #[test]

@@ -59,7 +59,8 @@ impl Need<'_> {
         let mut tried: Option<(&GpuPool, u32)> = None;
         let mut found: Option<(&GpuPool, u32)> = None;
         for pool in pools(target, wish)? {
-            for count in self.counts(pool, wish) {
+            let counts = self.counts(pool, wish).into_iter();
+            for count in counts.filter(|count| nodes_with(target, &pool.kind, *count) >= wish.nodes) {
                 let less = |(other, other_count): &(&GpuPool, u32)| {
                     (count, pool.memory_mib) < (*other_count, other.memory_mib)
                 };
@@ -234,8 +235,10 @@ fn pools<'a>(target: &'a Facts, wish: Wish<'_>) -> Result<Vec<&'a GpuPool>, Prob
             ),
         ));
     }
-    let enough =
-        |pool: &&GpuPool| pool.nodes >= wish.nodes && wish.gpus.is_none_or(|count| per_node(pool) >= count);
+    let enough = |pool: &&GpuPool| {
+        let count = wish.gpus.unwrap_or(1);
+        per_node(pool) >= count && nodes_with(target, &pool.kind, count) >= wish.nodes
+    };
     let suits: Vec<_> = known.into_iter().filter(enough).collect();
     if suits.is_empty() {
         let count = wish.gpus.map_or("a GPU".into(), |count| format!("{count} GPUs"));
@@ -247,6 +250,13 @@ fn pools<'a>(target: &'a Facts, wish: Wish<'_>) -> Result<Vec<&'a GpuPool>, Prob
     Ok(suits)
 }
 
+/// The nodes of a kind of GPU that have so many of it, in whichever pools they are.
+fn nodes_with(target: &Facts, kind: &str, count: u32) -> u32 {
+    let fitting = target.gpu_pools.iter().filter(|pool| pool.kind == kind && per_node(pool) >= count);
+    fitting.fold(0, |sum, pool| sum.saturating_add(pool.nodes))
+}
+
+/// The GPUs of one node of a pool: pools are of like nodes. Of nodes that differ, at least one has as many.
 fn per_node(pool: &GpuPool) -> u32 {
     pool.total.div_ceil(pool.nodes.max(1))
 }

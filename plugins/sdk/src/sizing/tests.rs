@@ -56,6 +56,20 @@ fn the_smallest_that_is_enough_is_taken() {
 }
 
 #[test]
+fn nodes_of_one_kind_may_have_different_numbers_of_gpus() {
+    let pool = |total, nodes| GpuPool { kind: "h100".into(), memory_mib: 81_559, total, free: 0, nodes };
+    // Nodes with 8, 8 and 1.
+    let target = Facts { gpu_pools: vec![pool(16, 2), pool(1, 1)], ..target() };
+    let name = "meta-llama/Llama-3.1-8B-Instruct";
+    let model = Model::known(name).unwrap();
+    let need = need(name, &model, Weights::AsTheyAre, 8192, Server::Vllm(Vllm::v0_33(90)));
+    for (gpus, nodes, is_there) in [(8, 1, true), (8, 2, true), (1, 3, true), (2, 3, false), (9, 1, false)] {
+        let wish = Wish { gpu: None, gpus: Some(gpus), nodes };
+        assert_eq!(need.place(&target, wish).is_ok(), is_there, "{gpus} on each of {nodes}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused_with_the_terms_and_what_would() {
     let two = Wish { gpu: Some("h100"), gpus: Some(2), nodes: 1 };
     let name = "meta-llama/Llama-3.3-70B-Instruct";
