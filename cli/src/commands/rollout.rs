@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chandlery_package::wire::Page;
-use chandlery_package::wire::host::{Deployment, Health, Replica, Revision, RolloutState};
+use chandlery_package::wire::host::{Deployment, Health, Replica, ReplicaState, Revision, RolloutState};
 use clap::Args;
 use reqwest::Method;
 
@@ -13,6 +13,8 @@ use crate::show;
 use crate::words;
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How long the host may take, beyond the time that a rollout was given, to judge it.
+const JUDGING: Duration = Duration::from_secs(30);
 
 /// Whether to wait, and for how long.
 #[derive(Args)]
@@ -61,14 +63,15 @@ async fn wait(context: &Context, asked: &Deployment, timeout: Option<u32>) -> Re
         let said = deployment.replicas.iter().map(say).collect::<Vec<_>>().join("; ");
         let arrived = match deployment.health {
             Health::Ready | Health::Succeeded => deployment.revision == asked.revision,
-            Health::Paused => deployment.replicas.is_empty(),
+            Health::Paused => deployment.replicas.iter().all(has_ended),
             Health::Failed | Health::RollingOut | Health::Degraded | Health::Removing => false,
         };
         if arrived {
             spinner.finish_and_clear();
             return Ok(deployment);
         }
-        if let Some(reason) = failure(context, asked).await? {
+        let rollout = rollout(context, asked).await?;
+        if let Some((RolloutState::Failed | RolloutState::Superseded, reason)) = &rollout {
             // The revision failed after the deployment was read, or before: what runs since then is asked anew.
             let now = match read(context, name).await?.revision {
                 now if now == asked.revision => "; there is no earlier revision to go back to".into(),
@@ -76,8 +79,10 @@ async fn wait(context: &Context, asked: &Deployment, timeout: Option<u32>) -> Re
             };
             return Err(failed(asked, &format!("revision {} failed: {reason}{now}", asked.revision)));
         }
-        // The host judges rollouts; a change of scale is none, and has no end but patience.
-        if timeout.is_some_and(|seconds| started.elapsed() > Duration::from_secs(u64::from(seconds) + 30)) {
+        // The host judges rollouts, and is given time for it; a change of scale is none, and has no end but patience.
+        let is_judged = matches!(rollout, Some((RolloutState::RollingOut, _)));
+        let judging = if is_judged { JUDGING } else { Duration::ZERO };
+        if timeout.is_some_and(|seconds| started.elapsed() > Duration::from_secs(seconds.into()) + judging) {
             return Err(failed(asked, &format!("not ready after {} s: {said}", started.elapsed().as_secs())));
         }
         spinner.set_message(match &deployment.trouble {
@@ -92,15 +97,16 @@ async fn read(context: &Context, name: &str) -> Result<Deployment> {
     context.host(Method::GET, &format!("/api/v1/deployments/{name}"), ()).await
 }
 
-/// Why the revision that was asked for will not arrive.
-async fn failure(context: &Context, asked: &Deployment) -> Result<Option<String>> {
+/// How the rollout of the revision that was asked for fares, and what is said of it.
+async fn rollout(context: &Context, asked: &Deployment) -> Result<Option<(RolloutState, String)>> {
     let path = format!("/api/v1/deployments/{}/revisions", asked.name);
     let page: Page<Revision> = context.host_list(&path).await?;
     let found = page.items.into_iter().find(|revision| revision.revision == asked.revision);
-    Ok(found.and_then(|revision| match revision.state {
-        RolloutState::Failed | RolloutState::Superseded => Some(revision.detail),
-        RolloutState::RollingOut | RolloutState::RolledOut => None,
-    }))
+    Ok(found.map(|revision| (revision.state, revision.detail)))
+}
+
+fn has_ended(replica: &Replica) -> bool {
+    matches!(replica.state, ReplicaState::Succeeded | ReplicaState::Failed)
 }
 
 fn say(replica: &Replica) -> String {
