@@ -183,6 +183,7 @@ impl Targets {
             credential,
         };
         let engine = open(&spec, self.db.pool(), &self.context).await?;
+        engine.must_be_allowed().await?;
         let facts = engine.inventory().await?;
         // The engines are those of the rows, whoever adds or removes one at the same time.
         let mut engines = self.engines.write().await;

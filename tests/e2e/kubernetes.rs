@@ -15,7 +15,7 @@ use crate::world::{Person, World, plugin, until, workspace};
 const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
 
 /// A world with a stand-in as its target `k8s`, and an installed errand.
-fn cluster() -> (ApiServer, World) {
+pub fn cluster() -> (ApiServer, World) {
     let server = ApiServer::start();
     let world = World::start();
     add(&world.customer(), &server.kubeconfig());
@@ -28,38 +28,38 @@ fn add(customer: &Person, kubeconfig: &str) -> Value {
     add_with(customer, kubeconfig, "shared=[\"runs\"]")
 }
 
-fn add_with(customer: &Person, kubeconfig: &str, setting: &str) -> Value {
+pub fn add_with(customer: &Person, kubeconfig: &str, setting: &str) -> Value {
     let file = customer.file("kubeconfig", kubeconfig.as_bytes());
     let words = ["target", "add", "k8s", "--engine", "kubernetes", "--credential", &file, "--set", setting];
     customer.ok(&words)
 }
 
-fn command(words: &[&str]) -> String {
+pub fn command(words: &[&str]) -> String {
     format!("command={}", json!(words))
 }
 
 /// Words that deploy an errand that serves HTTP.
-fn serve<'a>(name: &'a str, command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub fn serve<'a>(name: &'a str, command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let words = ["deploy", "errand", "--name", name, "--target", "k8s", "--set", command, "--set"];
     let web = ["image=python:3.13-alpine", "--set", "port=8080"];
     [&words[..], &web, more].concat()
 }
 
-fn server_command() -> String {
+pub fn server_command() -> String {
     command(&["python3", "-m", "http.server", "$(PORT)"])
 }
 
-fn status(customer: &Person, name: &str) -> Value {
+pub fn status(customer: &Person, name: &str) -> Value {
     customer.ok(&["status", name])[0].clone()
 }
 
-fn details(status: &Value) -> Vec<String> {
+pub fn details(status: &Value) -> Vec<String> {
     let replicas = status["replicas"].as_array().unwrap();
     replicas.iter().map(|replica| replica["detail"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 /// Waits until some replica says this.
-fn says(customer: &Person, name: &str, words: &str) {
+pub fn says(customer: &Person, name: &str, words: &str) {
     until(&format!("'{words}' is said of {name}"), || {
         details(&status(customer, name)).iter().any(|detail| detail.contains(words)).then_some(())
     });
@@ -168,10 +168,20 @@ fn what_others_have_set_is_shown_and_taken_back_when_asked() {
     assert_eq!(drift, expected);
 
     // What we want to change is not taken from others by force.
-    customer.ok(&["scale", "web", "4", "--no-wait"]);
-    says(&customer, "web", "kubectl has set spec.replicas; `chandlery repair web` takes it back");
+    let plan = [&["plan"], &serve("web", &serving, &["--set", "replicas=1"])[1..]].concat();
+    for words in [&["scale", "web", "4"][..], &plan[..]] {
+        let (problem, _) = customer.refused(words);
+        let why = "kubectl has set spec.replicas; `chandlery repair web` takes it back";
+        assert_eq!((problem.r#type.as_str(), problem.detail.contains(why)), ("drifted", true), "{problem:?}");
+    }
+    let (problem, _) = customer.refused(&["restart", "web"]);
+    for words in ["revision 2 failed", "kubectl has set spec.replicas", "revision 1 runs again"] {
+        assert!(problem.detail.contains(words), "{words}: {problem:?}");
+    }
     assert_eq!(server.all("deployments")[0]["spec"]["replicas"], 3);
     customer.ok(&["repair", "web"]);
+    until("it is taken back", || status(&customer, "web")["drift"].is_null().then_some(()));
+    customer.ok(&["scale", "web", "4"]);
     until("it is as it should be", || {
         let status = status(&customer, "web");
         (status["health"] == "ready" && status["drift"].is_null()).then_some(())
@@ -256,7 +266,7 @@ fn a_look_at_fifty_deployments_is_one_call() {
 }
 
 /// Publishes a template and installs it, with every secret that it asks for.
-fn install(publisher: &Person, customer: &Person, id: &str) {
+pub fn install(publisher: &Person, customer: &Person, id: &str) {
     publisher.publish(&plugin(id.split_once(':').unwrap().1));
     let allow = ["secret:hf-token", "secret:llm-api-key", "secret:jupyter-token", "secret:wandb-api-key"];
     let shown = customer.ok(&["show", id]).to_string();

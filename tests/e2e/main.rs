@@ -48,6 +48,7 @@ mod key_requests;
 mod keyboard;
 mod kills;
 mod kubernetes;
+mod kubernetes_faults;
 mod letters;
 mod listings;
 mod log;

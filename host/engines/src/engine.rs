@@ -110,6 +110,16 @@ pub trait Engine: Send + Sync {
     /// Refuses a plan that this target can never run, before anything is done.
     fn check(&self, plan: &Plan, facts: &Facts) -> Result<(), Error>;
 
+    /// Refuses a credential that is not allowed what the engine needs, with all that is missing.
+    fn must_be_allowed(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Refuses a change of what is there that the target would refuse, asked without doing it.
+    fn rehearse<'a>(&'a self, _desired: &'a Desired) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Looks at the target once, and takes the next steps of all of its deployments towards what is desired.
     fn pass<'a>(&'a self, desired: &'a [Desired]) -> BoxFuture<'a, Result<Vec<Outcome>, Error>>;
 

@@ -26,6 +26,22 @@ pub const CANNOT_RUN: Kind = Kind {
     when: "a plan needs a runtime, GPUs, nodes or a volume that the target does not have",
     remedy: Some("nothing was deployed; change the parameters, or choose another target"),
 };
+/// A change of something that was changed from outside.
+pub const DRIFTED: Kind = Kind {
+    word: "drifted",
+    status: 409,
+    title: "Changed from outside",
+    when: "what runs on a target was changed by somebody else, and what is asked for would change the same",
+    remedy: Some("`chandlery status NAME` shows what was changed, and `chandlery repair NAME` takes it back"),
+};
+/// A credential that is not allowed what an engine needs.
+pub const NOT_ALLOWED: Kind = Kind {
+    word: "target-not-allowed",
+    status: 422,
+    title: "The target does not allow what is needed",
+    when: "the credential of a Kubernetes target lacks rights that the host needs there",
+    remedy: Some("the answer has a role that allows all of it, to be applied by whoever may"),
+};
 /// A file, a process or the database of the host's own.
 pub const INTERNAL: Kind = Kind {
     word: "internal",
@@ -36,7 +52,7 @@ pub const INTERNAL: Kind = Kind {
 };
 
 /// The kinds of this crate.
-pub const KINDS: &[&Kind] = &[&INVALID_TARGET, &TARGET_AWAY, &CANNOT_RUN, &INTERNAL];
+pub const KINDS: &[&Kind] = &[&INVALID_TARGET, &TARGET_AWAY, &CANNOT_RUN, &DRIFTED, &NOT_ALLOWED, &INTERNAL];
 
 /// Why a target was not opened, or did not do what it was told.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +81,26 @@ pub enum Error {
         /// Which workload needs what, and what there is.
         reason: String,
     },
+    /// What is there was changed from outside, and the change would not be taken back unasked.
+    #[error("the target '{target}': {reason}")]
+    Drifted {
+        /// The target's name.
+        target: String,
+        /// Who has changed what, and what takes it back.
+        reason: String,
+    },
+    /// A target's credential is not allowed what the engine needs.
+    #[error("the target '{target}' does not allow '{user}' to {missing}")]
+    NotAllowed {
+        /// The target's name.
+        target: String,
+        /// Whose the credential is, as the target knows them.
+        user: String,
+        /// What is missing: verbs and resources.
+        missing: String,
+        /// What allows it, as `kubectl apply` takes it.
+        role: String,
+    },
     /// A file or process of the host's own.
     #[error("{what}: {error}")]
     System {
@@ -92,9 +128,13 @@ impl Error {
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         let kind = match self {
+            Self::NotAllowed { role, .. } => {
+                return NOT_ALLOWED.remedied(format!("`kubectl apply -f -` of this allows it:\n{role}"));
+            }
             Self::Target { .. } => &INVALID_TARGET,
             Self::TargetAway { .. } => &TARGET_AWAY,
             Self::CannotRun { .. } => &CANNOT_RUN,
+            Self::Drifted { .. } => &DRIFTED,
             Self::System { .. } | Self::Database(_) | Self::Damaged(_) => &INTERNAL,
         };
         kind.into()

@@ -1,21 +1,34 @@
 //! Kubernetes: a deployment is objects of its API, whose own controllers start, probe and replace pods. What there is is
 //! watched, so that a look at a target costs one call however much runs there.
 
+mod answers;
+mod awaited;
 mod cluster;
 mod drift;
+mod events;
 mod foreign;
+mod grouping;
+mod jobs;
 mod kinds;
+mod managed;
 mod nodes;
 mod object;
 mod objects;
 mod part;
 mod pod;
 mod pods;
+mod probes;
 mod quantity;
 mod record;
+mod rehearsal;
+mod rights;
+mod security;
 mod settings;
 mod site;
 mod snapshot;
+mod taints;
+mod view;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -32,15 +45,18 @@ use super::endpoints::{self, Key};
 use super::replicas::{self, ReplicaRow};
 use super::{Desired, Engine, EngineContext, Outcome, TargetSpec, placement};
 use crate::{Error, usage};
+use answers::Refusal;
 use chandlery_package::plan::{EngineKind, Facts, Plan, Restart, RuntimeKind, Workload, WorkloadKind};
 use chandlery_package::wire::host::{Drift, LogTail, ReplicaState};
-use cluster::{Cluster, Conflict, Refusal};
+use cluster::Cluster;
+use events::Events;
 use kinds::Kind;
 use nodes::Node;
-use object::{CHOICE, Choice, DEPLOYMENT, HOST, MANAGED_BY, Object, WORKLOAD};
+use object::{CHOICE, Choice, DEPLOYMENT, HOST, Object, WORKLOAD};
 use settings::{KubernetesSettings, ServiceType};
 use site::Site;
 use snapshot::{Hindrance, Snapshot, annotation, is_applied, label, name, revision, uid};
+use view::{View, end};
 
 /// How many deployments are looked after at once.
 const AT_ONCE: usize = 8;
@@ -57,8 +73,7 @@ pub(crate) async fn open(
             .map_err(|error| Error::Target { target: spec.name.clone(), reason: error.to_string() })?,
     };
     let host = context.host_id.get(..8).unwrap_or(&context.host_id).to_owned();
-    let selector = format!("{}={},{HOST}={host}", MANAGED_BY.0, MANAGED_BY.1);
-    let cluster = Cluster::open(&spec.name, &settings, spec.credential.as_deref(), &selector).await?;
+    let cluster = Cluster::open(&spec.name, &settings, spec.credential.as_deref(), &host).await?;
     Ok(Arc::new(Kubernetes {
         db,
         target: spec.name.clone(),
@@ -66,6 +81,7 @@ pub(crate) async fn open(
         settings,
         cluster,
         last_words: Mutex::default(),
+        withdrawn: Mutex::default(),
     }))
 }
 
@@ -78,6 +94,8 @@ struct Kubernetes {
     cluster: Cluster,
     /// What each pod's program wrote last, by the pod and how often it was started again.
     last_words: Mutex<HashMap<(String, i64), String>>,
+    /// The Jobs that were removed before they had ended, because nobody wanted them any more: they may be made again.
+    withdrawn: Mutex<BTreeSet<String>>,
 }
 
 impl Kubernetes {
@@ -92,33 +110,14 @@ impl Kubernetes {
         for pod in self.cluster.all(Kind::Pod) {
             pods.entry(label(&pod, DEPLOYMENT).to_owned()).or_default().push(pod);
         }
-        Snapshot { objects, pods, warnings: self.warnings(), nodes: OnceCell::new() }
-    }
-
-    fn warnings(&self) -> HashMap<String, String> {
-        let mut found: HashMap<String, (String, String)> = HashMap::new();
-        for event in self.cluster.all(Kind::Event) {
-            let data = &event.data;
-            let Some(uid) = data["involvedObject"]["uid"].as_str().filter(|_| data["type"] == "Warning")
-            else {
-                continue;
-            };
-            let times = [&data["series"]["lastObservedTime"], &data["lastTimestamp"], &data["eventTime"]];
-            let at = times.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned();
-            let said = data["message"].as_str().unwrap_or_default().trim().to_owned();
-            // What kubelets tell of a back-off says less than what they back off from.
-            let is_later = found.get(uid).is_none_or(|(before, _)| *before <= at);
-            if is_later && !said.starts_with("Back-off") {
-                found.insert(uid.into(), (at, said));
-            }
-        }
-        found.into_iter().map(|(uid, (_, said))| (uid, said)).collect()
+        let events = Events::read(&self.cluster.all(Kind::Event));
+        Snapshot { objects, pods, events, nodes: OnceCell::new() }
     }
 
     async fn nodes<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a [Node], Error> {
         let nodes = snapshot.nodes.get_or_try_init(|| async {
             let (nodes, pods) = self.cluster.nodes_and_pods().await?;
-            Ok::<_, Error>(nodes::nodes(&nodes, &pods))
+            Ok::<_, Error>(nodes::nodes(&nodes, &pods, &self.settings))
         });
         Ok(nodes.await?)
     }
@@ -196,12 +195,10 @@ impl Kubernetes {
     }
 
     fn refused(&self, refusal: Refusal) -> Error {
-        let reason = match refusal {
-            Refusal::Away(error) => return error,
-            Refusal::Refused(reason) => reason,
-            Refusal::Conflict(conflicts) => say(&conflicts),
-        };
-        Error::TargetAway { target: self.target.clone(), reason }
+        match refusal.reason() {
+            Ok(reason) => Error::TargetAway { target: self.target.clone(), reason },
+            Err(error) => error,
+        }
     }
 
     async fn make(
@@ -211,60 +208,66 @@ impl Kubernetes {
         snapshot: &Snapshot,
         outcome: &mut Outcome,
     ) -> Result<(), Error> {
-        let live = snapshot.objects.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
-        let pods = snapshot.pods.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        let view = View::of(desired, snapshot);
+        let live = view.live;
         if let Some(reason) = self.not_allowed(&desired.plan) {
             // What runs was allowed when it was deployed; nothing new mounts what is not allowed any more.
-            return self.record(desired, rows, snapshot, &Hindrance::leaves(reason)).await.map(drop);
+            return self.record(&view, rows, &Hindrance::leaves(reason)).await.map(drop);
         }
         let missing = desired.plan.workloads.iter().flat_map(Workload::secrets);
         let missing = missing.into_iter().find(|name| desired.secrets.get(name).is_none());
-        let mut refused = BTreeMap::new();
         if let Some(missing) = missing {
             let reason = format!("it waits for the secret '{missing}', which is not set or not granted");
-            return self.record(desired, rows, snapshot, &Hindrance::waits(reason)).await.map(drop);
+            return self.record(&view, rows, &Hindrance::waits(reason)).await.map(drop);
         }
-        let choices = self.choices(desired, live, snapshot).await?;
+        let choices = self.choices(&view, &rows).await?;
+        if let Some((without, _)) = choices.iter().find(|(_, choice)| choice.is_none()) {
+            let reason = format!("no node has the GPUs that workload '{without}' wishes for at the moment");
+            return self.record(&view, rows, &Hindrance::waits(reason)).await.map(drop);
+        }
         let wanted = objects::objects(&self.site(live), desired, |workload| {
-            choices.get(&workload.name).cloned().unwrap_or_default()
+            choices.get(&workload.name).cloned().flatten().unwrap_or_default()
         });
-        if let Some(reason) = self.taken(&wanted, live).await? {
-            refused.insert(String::new(), reason);
-            let hindrance = Hindrance { refused, ..Hindrance::default() };
-            return self.record(desired, rows, snapshot, &hindrance).await.map(drop);
-        }
-        self.prune(desired, &wanted, live, Prune::Superseded).await?;
+        let mut hindrance = Hindrance::default();
+        let mut due = Vec::new();
         for object in &wanted {
             let is = live.iter().find(|(kind, live)| *kind == object.kind && name(live) == object.name);
-            if object.kind == Kind::Job && is.is_none() && has_former(desired, object, pods) {
-                continue;
+            let is = is.map(|(_, live)| &**live);
+            if object.kind != Kind::Job || self.may_run(&view, object, is, &rows, &mut hindrance).await? {
+                due.push((object, is));
             }
-            self.apply(desired, object, is.map(|(_, live)| &**live), outcome, &mut refused).await?;
         }
-        let settled =
-            self.record(desired, rows, snapshot, &Hindrance { refused, ..Hindrance::default() }).await?;
+        let applied: Vec<&Object> = due.iter().map(|(object, _)| *object).collect();
+        if let Some(reason) = self.taken(&applied, live).await? {
+            hindrance.refused.insert(String::new(), reason);
+            return self.record(&view, rows, &hindrance).await.map(drop);
+        }
+        self.prune(desired, &wanted, live, Prune::Superseded).await?;
+        for (object, is) in due {
+            self.apply(desired, object, is, outcome, &mut hindrance.refused).await?;
+        }
+        let settled = self.record(&view, rows, &hindrance).await?;
         if settled {
             self.prune(desired, &wanted, live, Prune::Dropped).await?;
         }
-        self.publish(desired, &wanted, live, pods).await
+        self.publish(&view, &wanted).await
     }
 
-    /// What each workload was given when its revision was applied first; chosen now, where it was not applied yet.
+    /// What each workload was given when its revision was applied first; chosen now, where it was not applied yet, if it can be.
     async fn choices(
         &self,
-        desired: &Desired,
-        live: &[(Kind, Arc<DynamicObject>)],
-        snapshot: &Snapshot,
-    ) -> Result<BTreeMap<String, Choice>, Error> {
+        view: &View<'_>,
+        rows: &[ReplicaRow],
+    ) -> Result<BTreeMap<String, Option<Choice>>, Error> {
         let mut choices = BTreeMap::new();
-        for workload in desired.plan.workloads.iter().filter(|workload| workload.scale.replicas_min > 0) {
-            let made = live.iter().find_map(|(_, object)| {
-                let is_it = label(object, WORKLOAD) == workload.name && revision(object) == desired.revision;
-                serde_json::from_str(annotation(object, CHOICE).filter(|_| is_it)?).ok()
-            });
+        let workloads = view.desired.plan.workloads.iter().filter(|workload| workload.scale.replicas_min > 0);
+        for workload in workloads.filter(|workload| !view.has_run(workload, rows)) {
+            let made = view
+                .of_workload(&workload.name)
+                .find_map(|object| serde_json::from_str(annotation(object, CHOICE)?).ok());
             let choice = match made {
-                Some(choice) => choice,
-                None => nodes::choose(workload, self.nodes(snapshot).await?),
+                Some(choice) => Some(choice),
+                None => nodes::choose(workload, self.nodes(view.snapshot).await?),
             };
             choices.insert(workload.name.clone(), choice);
         }
@@ -281,7 +284,7 @@ impl Kubernetes {
         refused: &mut BTreeMap<String, String>,
     ) -> Result<(), Error> {
         if let Some(live) = live.filter(|live| is_applied(object, live)) {
-            let found = drift::drift(object, live);
+            let found = drift::drift(object, live, &self.cluster.manager);
             if found.is_empty() {
                 return Ok(());
             }
@@ -290,13 +293,20 @@ impl Kubernetes {
                 return Ok(());
             }
         }
-        let what = format!("{} '{}'", object.kind.resource().kind, object.name);
+        if let Some(live) = live {
+            match self.cluster.take_over(object.kind, live).await {
+                Ok(()) => {}
+                Err(Refusal::Away(error)) => return Err(error),
+                // It has changed since it was looked at, and is looked at again.
+                Err(_) => return Ok(()),
+            }
+        }
         match self.cluster.apply(object, desired.repairing).await {
             Ok(()) => {}
             Err(Refusal::Away(error)) => return Err(error),
             Err(Refusal::Refused(reason)) => {
-                refused
-                    .insert(object.runs.clone().unwrap_or_default(), format!("{what} is refused: {reason}"));
+                let reason = format!("{} is refused: {reason}", object.called());
+                refused.insert(object.runs.clone().unwrap_or_default(), reason);
             }
             Err(Refusal::Conflict(conflicts)) => {
                 outcome.drift.extend(conflicts.iter().map(|conflict| Drift {
@@ -304,11 +314,7 @@ impl Kubernetes {
                     should: "as planned".into(),
                     is: format!("set by {}", conflict.manager),
                 }));
-                let reason = format!(
-                    "{what} is not as planned: {}; `chandlery repair {}` takes it back",
-                    say(&conflicts),
-                    desired.name
-                );
+                let reason = rehearsal::in_the_way(object, &conflicts, &desired.name);
                 refused.insert(object.runs.clone().unwrap_or_default(), reason);
             }
         }
@@ -331,7 +337,12 @@ impl Kubernetes {
                 Prune::Superseded => is_of_plan,
                 Prune::Dropped => !is_of_plan,
             };
-            if !is_wanted && is_due && !kind.is_kept() {
+            // A Job that has ended holds nothing, and says that it need not be run again.
+            let is_done = revision(object) == desired.revision && end(object).is_some();
+            if !is_wanted && is_due && !kind.is_kept() && !is_done {
+                if *kind == Kind::Job {
+                    self.withdraw(name(object));
+                }
                 tracing::info!(kind = ?kind, name = name(object), "an object that no revision has is removed");
                 self.cluster.delete(*kind, name(object)).await.map_err(|refusal| self.refused(refusal))?;
             }
@@ -340,13 +351,8 @@ impl Kubernetes {
     }
 
     /// Writes down where ports are reached.
-    async fn publish(
-        &self,
-        desired: &Desired,
-        wanted: &[Object],
-        live: &[(Kind, Arc<DynamicObject>)],
-        pods: &[Arc<DynamicObject>],
-    ) -> Result<(), Error> {
+    async fn publish(&self, view: &View<'_>, wanted: &[Object]) -> Result<(), Error> {
+        let View { desired, live, pods, .. } = view;
         let before: BTreeMap<_, _> = endpoints::of(&self.db, &desired.name).await?.into_iter().collect();
         let mut keys = BTreeSet::new();
         for service in wanted.iter().filter(|object| object.kind == Kind::Service) {
@@ -372,7 +378,7 @@ impl Kubernetes {
     }
 
     /// Where a port of a Service is reached, as far as it is known by now.
-    fn address(&self, service: &DynamicObject, port: &str, pods: &[Arc<DynamicObject>]) -> Option<String> {
+    fn address(&self, service: &DynamicObject, port: &str, pods: &[&Arc<DynamicObject>]) -> Option<String> {
         let spec = &service.data["spec"];
         if spec["clusterIP"] == "None" {
             return None;
@@ -404,9 +410,10 @@ impl Kubernetes {
             let row = rows.iter().find(|row| row.id == uid(&pod));
             let replica =
                 row.map_or_else(|| name(&pod).to_owned(), |row| format!("{}.r{}", row.label(), row.revision));
-            let mut written = self.cluster.logs(name(&pod), lines, false).await?;
+            let container = label(&pod, WORKLOAD);
+            let mut written = self.cluster.logs(name(&pod), container, lines, false).await?;
             if written.is_empty() {
-                written = self.cluster.logs(name(&pod), lines, true).await?;
+                written = self.cluster.logs(name(&pod), container, lines, true).await?;
             }
             tails.push(LogTail { replica, lines: written });
         }
@@ -424,17 +431,6 @@ enum Prune {
     Dropped,
 }
 
-fn say(conflicts: &[Conflict]) -> String {
-    let each = conflicts.iter().map(|conflict| format!("{} has set {}", conflict.manager, conflict.field));
-    each.collect::<Vec<_>>().join(", ")
-}
-
-/// Whether pods of another revision of a job are there: a job never runs beside its former self.
-fn has_former(desired: &Desired, job: &Object, pods: &[Arc<DynamicObject>]) -> bool {
-    let workload = job.runs.as_deref().unwrap_or_default();
-    pods.iter().any(|pod| label(pod, WORKLOAD) == workload && revision(pod) != desired.revision)
-}
-
 impl Engine for Kubernetes {
     fn pace(&self) -> Duration {
         Duration::from_secs(1)
@@ -444,7 +440,7 @@ impl Engine for Kubernetes {
         Box::pin(async move {
             self.cluster.greet().await?;
             let (nodes, pods) = self.cluster.nodes_and_pods().await?;
-            let nodes = nodes::nodes(&nodes, &pods);
+            let nodes = nodes::nodes(&nodes, &pods, &self.settings);
             let architecture = nodes.first().map(|node| node.architecture.clone());
             Ok(Facts {
                 name: self.target.clone(),
@@ -474,6 +470,17 @@ impl Engine for Kubernetes {
             }
         }
         Ok(())
+    }
+
+    fn must_be_allowed(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            self.cluster.greet().await?;
+            self.cluster.must_allow().await
+        })
+    }
+
+    fn rehearse<'a>(&'a self, desired: &'a Desired) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.must_take(desired))
     }
 
     fn pass<'a>(&'a self, desired: &'a [Desired]) -> BoxFuture<'a, Result<Vec<Outcome>, Error>> {

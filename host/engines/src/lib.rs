@@ -22,7 +22,7 @@ use chandlery_package::plan::EngineKind;
 use sqlx::SqlitePool;
 
 pub use engine::{Desired, Engine, EngineContext, Outcome, Revealed};
-pub use error::{CANNOT_RUN, Error, INTERNAL, INVALID_TARGET, KINDS, TARGET_AWAY};
+pub use error::{CANNOT_RUN, DRIFTED, Error, INTERNAL, INVALID_TARGET, KINDS, NOT_ALLOWED, TARGET_AWAY};
 pub use isolation::{Isolate, Isolation};
 pub use target::TargetSpec;
 

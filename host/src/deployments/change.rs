@@ -3,7 +3,8 @@
 use chandlery_package::wire::host::{Deployment, Drift};
 use sqlx::SqliteConnection;
 
-use super::{Deployments, Error, record, state};
+use super::record::{self, Record};
+use super::{Deployments, Error, state};
 use crate::db::Write;
 use crate::users::Actor;
 
@@ -50,6 +51,7 @@ impl Deployments {
         self.installs.must_fit_as(&found.release).await?;
         let engine = self.targets.engine(&record.target).await?;
         engine.check(&plan, &engine.inventory().await?)?;
+        self.rehearse(&Record { plan: plan.clone(), ..record }).await?;
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
         if let Some(from) = from {
@@ -75,6 +77,10 @@ impl Deployments {
             self.installs.must_fit_as(&record.release).await?;
             self.must_stay_covered(&record).await?;
         }
+        state::must_scale(&record, workload, replicas)?;
+        let mut scaled = record;
+        scaled.scale.insert(workload.into(), replicas);
+        self.rehearse(&scaled).await?;
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
         state::scale(&mut write, name, workload, replicas).await?;
@@ -93,6 +99,15 @@ impl Deployments {
         must_reach(&mut write, by, name).await?;
         state::pause(&mut write, name, paused).await?;
         self.changed(write, name).await
+    }
+
+    /// Refuses what the target would refuse of a deployment that is there, changed to this, before anything is recorded.
+    pub(super) async fn rehearse(&self, next: &Record) -> Result<(), Error> {
+        if next.overruling().is_none() {
+            let engine = self.targets.engine(&next.target).await?;
+            engine.rehearse(&next.desired()).await?;
+        }
+        Ok(())
     }
 
     /// Asks for what was changed behind our back to be made again as it should be; says what that is.

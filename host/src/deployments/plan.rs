@@ -154,6 +154,10 @@ impl Deployments {
         };
         let cost_per_hour_before = before.and_then(|plan| cost(plan, &by_hand));
         by_hand.retain(|workload, _| !state::overrides_scale(&changes).any(|name| name == workload));
+        if let Some(running) = running.as_ref().filter(|_| !changes.is_empty()) {
+            let next = Record { plan: plan.clone(), scale: by_hand.clone(), ..running.clone() };
+            self.rehearse(&next).await?;
+        }
         let planned = Planned {
             deployment: name,
             target: request.target.name.clone(),

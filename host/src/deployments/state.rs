@@ -134,17 +134,23 @@ pub(super) async fn scale(
     replicas: u32,
 ) -> Result<(), Error> {
     let record = must_stay(write, name).await?;
-    let refuse = |reason: String| Error::Scale { deployment: name.into(), reason };
+    must_scale(&record, workload, replicas)?;
+    let mut scale = record.scale;
+    scale.insert(workload.into(), replicas);
+    set_scale(write, name, &scale).await
+}
+
+/// Refuses a number of replicas that is too large, or of a workload that the deployment does not have.
+pub(super) fn must_scale(record: &Record, workload: &str, replicas: u32) -> Result<(), Error> {
+    let refuse = |reason: String| Error::Scale { deployment: record.name.clone(), reason };
     if replicas > REPLICAS_MAX {
         return Err(refuse(format!("{replicas} replicas are more than {REPLICAS_MAX}")));
     }
     if !record.plan.workloads.iter().any(|known| known.name == workload) {
-        let known: Vec<_> = record.plan.workloads.into_iter().map(|known| known.name).collect();
+        let known: Vec<_> = record.plan.workloads.iter().map(|known| known.name.as_str()).collect();
         return Err(refuse(format!("it has no workload '{workload}', but {}", known.join(", "))));
     }
-    let mut scale = record.scale;
-    scale.insert(workload.into(), replicas);
-    set_scale(write, name, &scale).await
+    Ok(())
 }
 
 async fn set_scale(

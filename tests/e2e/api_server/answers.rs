@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::cluster::{Cluster, Key, RESOURCES};
+use super::cluster::{Cluster, Key, RESOURCES, Refused};
 
 type Shared = (Arc<Mutex<Cluster>>, watch::Sender<u64>);
 
@@ -35,21 +35,17 @@ pub(super) async fn answer(
     if headers.get("authorization").is_none_or(|given| given.as_bytes() != expected.as_bytes()) {
         return status(401, "Unauthorized", "Unauthorized", Value::Null);
     }
+    if let Some(said) = held.review(uri.path(), &body) {
+        return axum::Json(said).into_response();
+    }
     let Some(asked) = Asked::parse(uri.path()) else {
         return status(404, "NotFound", "the server could not find the requested resource", Value::Null);
     };
-    if method != Method::GET && held.forbidden.contains(&asked.plural) {
-        let message = format!(
-            "{} is forbidden: User \"robot\" cannot {} resource \"{}\" in the namespace \"{}\"",
-            asked.plural,
-            if method == Method::PATCH { "patch" } else { "delete" },
-            asked.plural,
-            asked.namespace
-        );
-        return status(403, "Forbidden", &message, Value::Null);
+    if let Some(refused) = held.forbids(&method, &asked) {
+        return refused;
     }
     if asked.sub == "log" {
-        return "it began\nand these are its last words\n".into_response();
+        return held.log(&asked, query.get("container").map(String::as_str));
     }
     let wants_watch = query.get("watch").is_some_and(|watch| watch == "true" || watch == "1");
     if method == Method::GET && asked.name.is_empty() && wants_watch {
@@ -68,7 +64,10 @@ pub(super) async fn answer(
         drop(held);
         return stream(cluster, changed, asked, query, from);
     }
-    let answer = held.respond(&method, &asked, &query, &body);
+    let answer = match headers.get("content-type").is_some_and(|it| it == "application/merge-patch+json") {
+        true => held.merge(&asked, &body),
+        false => held.respond(&method, &asked, &query, &body),
+    };
     let version = held.version;
     drop(held);
     changed.send_replace(version);
@@ -206,6 +205,70 @@ fn stream(
 }
 
 impl Cluster {
+    /// Who may not do this. Server-side apply needs `create` beside `patch` where the object is not there:
+    /// <https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb>.
+    fn forbids(&self, method: &Method, asked: &Asked) -> Option<Response> {
+        let verbs: &[&str] = match *method {
+            Method::PATCH if self.objects.contains_key(&asked.key()) => &["patch"],
+            Method::PATCH => &["patch", "create"],
+            Method::DELETE => &["delete"],
+            _ => &[],
+        };
+        let verb = verbs.iter().find(|verb| self.may_not(verb, &asked.plural))?;
+        let message = format!(
+            "{} is forbidden: User \"robot\" cannot {verb} resource \"{}\" in the namespace \"{}\"",
+            asked.plural, asked.plural, asked.namespace
+        );
+        Some(status(403, "Forbidden", &message, Value::Null))
+    }
+
+    fn may_not(&self, verb: &str, plural: &str) -> bool {
+        self.forbidden.contains(&(verb.to_owned(), plural.to_owned()))
+    }
+
+    /// What somebody may who asks, and who they are.
+    fn review(&self, path: &str, body: &[u8]) -> Option<Value> {
+        match path.rsplit('/').next()? {
+            "selfsubjectaccessreviews" => {
+                let asked: Value = serde_json::from_slice(body).unwrap();
+                let asked = &asked["spec"]["resourceAttributes"];
+                let (verb, resource) = (asked["verb"].as_str().unwrap(), asked["resource"].as_str().unwrap());
+                Some(json!({ "metadata": {}, "status": { "allowed": !self.may_not(verb, resource) } }))
+            }
+            "selfsubjectreviews" => {
+                Some(json!({ "metadata": {}, "status": { "userInfo": { "username": "robot" } } }))
+            }
+            _ => None,
+        }
+    }
+
+    /// A patch of `managedFields`, the only one that is sent but to apply.
+    fn merge(&mut self, asked: &Asked, body: &[u8]) -> Response {
+        let patch: Value = serde_json::from_slice(body).unwrap();
+        let entries = patch["metadata"]["managedFields"].as_array().unwrap();
+        let managers: Vec<_> = entries.iter().map(|it| it["manager"].as_str().unwrap().to_owned()).collect();
+        self.rename_managers(&asked.key(), &managers);
+        axum::Json(self.objects[&asked.key()].body.clone()).into_response()
+    }
+
+    /// What a container wrote; of several, one has to be named (LogLocation in pkg/registry/core/pod).
+    fn log(&self, asked: &Asked, container: Option<&str>) -> Response {
+        let Some(pod) = self.objects.get(&asked.key()) else {
+            return status(404, "NotFound", "pods not found", Value::Null);
+        };
+        let containers = pod.body["spec"]["containers"].as_array().unwrap();
+        match (container, containers.as_slice()) {
+            (None, [_, _, ..]) => {
+                let message = "a container name must be specified for the pod, choose one of its containers";
+                status(400, "BadRequest", message, Value::Null)
+            }
+            (Some(name), _) if self.sidecar.as_deref() == Some(name) => {
+                "a request was passed on\n".into_response()
+            }
+            _ => "it began\nand these are its last words\n".into_response(),
+        }
+    }
+
     fn respond(
         &mut self,
         method: &Method,
@@ -241,12 +304,14 @@ impl Cluster {
                 };
                 let manager = query.get("fieldManager").cloned().unwrap_or_default();
                 let force = query.get("force").is_some_and(|force| force == "true");
-                match self.apply(&asked.key(), &manager, force, &fields) {
+                let rehearses = query.get("dryRun").is_some_and(|dry_run| dry_run == "All");
+                match self.apply(&asked.key(), (&manager, force, rehearses), &fields) {
                     Ok(object) => {
                         self.control();
                         axum::Json(object).into_response()
                     }
-                    Err(causes) => {
+                    Err(Refused::Invalid(why)) => status(422, "Invalid", &why, Value::Null),
+                    Err(Refused::Conflict(causes)) => {
                         let message = format!("Apply failed with {} conflict", causes.len());
                         status(409, "Conflict", &message, json!({ "causes": causes }))
                     }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::controllers::Refusing;
 use super::fields::{Fields, flatten, managed, remove, set, text};
+use super::immutable;
 
 /// Group, version, plural, kind, and whether it lives in a namespace.
 pub(super) const RESOURCES: [(&str, &str, &str, &str, bool); 12] = [
@@ -33,9 +35,22 @@ pub(super) struct Cluster {
     /// Streams of an earlier epoch end.
     pub(super) epoch: u64,
     pub(super) token: String,
-    pub(super) forbidden: BTreeSet<String>,
+    /// Verbs and resources that the token may not.
+    pub(super) forbidden: BTreeSet<(String, String)>,
     pub(super) calls: Vec<String>,
     pub(super) addresses: u32,
+    /// What a webhook puts before the containers of every pod.
+    pub(super) sidecar: Option<String>,
+    pub(super) refusing: Option<Refusing>,
+}
+
+/// Why something is not applied.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Others hold these fields.
+    Conflict(Vec<Value>),
+    /// It may not become this.
+    Invalid(String),
 }
 
 #[derive(Clone, Default)]
@@ -43,6 +58,8 @@ pub(super) struct Object {
     pub(super) body: Value,
     /// What each manager has applied, by field.
     pub(super) applied: BTreeMap<String, Fields>,
+    /// When each manager has changed what it applies.
+    pub(super) times: BTreeMap<String, Value>,
 }
 
 impl Cluster {
@@ -58,17 +75,18 @@ impl Cluster {
             forbidden: BTreeSet::new(),
             calls: Vec::new(),
             addresses: 1,
+            sidecar: None,
+            refusing: None,
         }
     }
 
-    /// Applies fields as a manager; or says which others hold them.
+    /// Applies fields as a manager, or rehearses it; or says why not.
     pub(super) fn apply(
         &mut self,
         key: &Key,
-        manager: &str,
-        force: bool,
+        (manager, force, rehearses): (&str, bool, bool),
         fields: &Value,
-    ) -> Result<Value, Vec<Value>> {
+    ) -> Result<Value, Refused> {
         let mut fields = fields.clone();
         for part in ["apiVersion", "kind"] {
             fields.as_object_mut().unwrap().remove(part);
@@ -96,9 +114,13 @@ impl Cluster {
             }
         }
         if !causes.is_empty() {
-            return Err(causes);
+            return Err(Refused::Conflict(causes));
         }
+        let was = object.body.clone();
         let before = object.applied.insert(manager.into(), new.clone()).unwrap_or_default();
+        if before != new {
+            object.times.insert(manager.into(), now());
+        }
         for path in before.keys().filter(|path| !new.contains_key(*path)) {
             let held = object.applied.iter().any(|(other, held)| other != manager && held.contains_key(path));
             if !held {
@@ -112,7 +134,10 @@ impl Cluster {
             .applied
             .iter()
             .map(|(manager, held)| {
-                json!({ "manager": manager, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": managed(held) })
+                json!({
+                    "manager": manager, "operation": "Apply", "time": object.times.get(manager),
+                    "fieldsType": "FieldsV1", "fieldsV1": managed(held),
+                })
             })
             .collect();
         object.body["metadata"]["managedFields"] = managed.into();
@@ -121,7 +146,24 @@ impl Cluster {
         object.body["apiVersion"] =
             if known.0.is_empty() { known.1.into() } else { format!("{}/{}", known.0, known.1).into() };
         object.body["metadata"]["name"] = key.2.clone().into();
-        Ok(self.put(key, object))
+        if let Some(why) = immutable::change(&key.0, &key.2, &was, &object.body) {
+            return Err(Refused::Invalid(why));
+        }
+        Ok(if rehearses { object.body } else { self.put(key, object) })
+    }
+
+    /// Gives the fields of managers to others, in the order in which they are listed: what a patch of `managedFields` alone does.
+    pub(super) fn rename_managers(&mut self, key: &Key, managers: &[String]) {
+        let mut object = self.objects[key].clone();
+        let applied: Vec<_> = std::mem::take(&mut object.applied).into_values().collect();
+        let times: Vec<_> = std::mem::take(&mut object.times).into_values().collect();
+        object.applied = managers.iter().cloned().zip(applied).collect();
+        object.times = managers.iter().cloned().zip(times).collect();
+        let entries = object.body["metadata"]["managedFields"].as_array_mut().unwrap();
+        for (entry, manager) in entries.iter_mut().zip(managers) {
+            entry["manager"] = manager.clone().into();
+        }
+        self.put(key, object);
     }
 
     /// Stores an object; what did not change has no new version.

@@ -1,197 +1,201 @@
-//! What stands for the controllers and the nodes of a cluster: pods are made, placed and run.
-
-use std::collections::BTreeSet;
+//! What stands for the scheduler and the nodes: pods are placed and run, and their images pulled.
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::cluster::{Cluster, Key, Object, now};
-
-const GPUS_OF_NODE: u64 = 8;
+use super::controllers::is_over;
 
 impl Cluster {
-    /// Adds two nodes of eight H100 each.
-    pub(super) fn add_nodes(&mut self) {
-        for name in ["gpu-1", "gpu-2"] {
-            let body = json!({
-                "kind": "Node", "apiVersion": "v1",
-                "metadata": { "name": name, "labels": {
-                    "kubernetes.io/arch": "amd64",
-                    "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
-                    "nvidia.com/gpu.memory": "81559",
-                } },
-                "status": {
-                    "allocatable": { "cpu": "1024", "memory": "8192Gi", "nvidia.com/gpu": GPUS_OF_NODE.to_string() },
-                    "conditions": [{ "type": "Ready", "status": "True" }],
-                },
-            });
-            self.put(&("nodes".into(), String::new(), name.into()), Object { body, ..Object::default() });
+    /// Adds a node with so many GPUs; one whose GPUs NVIDIA's feature discovery has not labelled, where they have no product.
+    pub(super) fn add_node(&mut self, name: &str, product: Option<&str>, gpus: u64) {
+        let mut labels = json!({ "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name });
+        if let Some(product) = product {
+            labels["nvidia.com/gpu.product"] = product.into();
+            labels["nvidia.com/gpu.memory"] = "81559".into();
         }
+        let body = json!({
+            "kind": "Node", "apiVersion": "v1",
+            "metadata": { "name": name, "labels": labels },
+            "status": {
+                "allocatable": { "cpu": "1024", "memory": "8192Gi", "nvidia.com/gpu": gpus.to_string() },
+                "conditions": [{ "type": "Ready", "status": "True" }],
+            },
+        });
+        self.put(&node_key(name), Object { body, ..Object::default() });
     }
 
-    /// What controllers and nodes do after a change.
-    pub(super) fn control(&mut self) {
-        let owners: Vec<(Key, Value)> = self
-            .objects
-            .iter()
-            .filter(|(key, _)| ["deployments", "statefulsets", "jobs"].contains(&key.0.as_str()))
-            .map(|(key, object)| (key.clone(), object.body.clone()))
-            .collect();
-        let uids: BTreeSet<_> = owners.iter().map(|(_, owner)| uid(owner)).collect();
-        for (key, pod) in self.pods() {
-            if !uids.contains(pod["metadata"]["annotations"]["owner"].as_str().unwrap_or_default()) {
-                self.delete(&key);
-            }
-        }
-        for (key, owner) in owners {
-            self.run(&key, &owner);
-        }
+    /// Keeps pods from a node that do not tolerate this.
+    pub(super) fn taint(&mut self, name: &str, key: &str) {
+        let mut node = self.objects[&node_key(name)].clone();
+        node.body["spec"]["taints"] = json!([{ "key": key, "effect": "NoSchedule" }]);
+        self.put(&node_key(name), node);
     }
 
-    fn pods(&self) -> Vec<(Key, Value)> {
-        let pods = self.objects.iter().filter(|(key, _)| key.0 == "pods");
-        pods.map(|(key, object)| (key.clone(), object.body.clone())).collect()
-    }
-
-    /// Makes the pods of one controller's object, and removes those of a former template once the new ones are ready.
-    fn run(&mut self, key: &Key, owner: &Value) {
-        let spec = &owner["spec"];
-        let is_job = key.0 == "jobs";
-        let template = &spec["template"];
-        let hash = hex::encode(Sha256::digest(template.to_string()))[..8].to_owned();
-        let count = if is_job { &spec["completions"] } else { &spec["replicas"] }.as_u64().unwrap_or(1);
-        let first = spec["ordinals"]["start"].as_u64().unwrap_or(0);
-        let mut wanted = BTreeSet::new();
-        for ordinal in first..first + count {
-            let name = match key.0.as_str() {
-                "deployments" => format!("{}-{hash}-{ordinal}", key.2),
-                _ => format!("{}-{ordinal}", key.2),
-            };
-            let pod_key = ("pods".to_owned(), key.1.clone(), name.clone());
-            let is =
-                self.objects.get(&pod_key).map(|pod| pod.body["metadata"]["annotations"]["hash"].clone());
-            if is.is_some_and(|is| is != hash.as_str()) {
-                self.delete(&pod_key);
-            }
-            if !self.objects.contains_key(&pod_key) {
-                let mut pod = template.clone();
-                pod["kind"] = "Pod".into();
-                pod["apiVersion"] = "v1".into();
-                pod["metadata"]["name"] = name.into();
-                pod["metadata"]["annotations"] = json!({ "owner": uid(owner), "hash": hash });
-                let labels = &mut pod["metadata"]["labels"];
-                match key.0.as_str() {
-                    "statefulsets" => labels["apps.kubernetes.io/pod-index"] = ordinal.to_string().into(),
-                    "jobs" => {
-                        labels["batch.kubernetes.io/job-name"] = key.2.clone().into();
-                        if spec["completionMode"] == "Indexed" {
-                            labels["batch.kubernetes.io/job-completion-index"] = ordinal.to_string().into();
-                        }
-                    }
-                    _ => {}
-                }
-                pod["metadata"]["uid"] = uuid::Uuid::new_v4().to_string().into();
-                pod["metadata"]["creationTimestamp"] = now();
-                self.place(&mut pod, is_job);
-                self.put(&pod_key, Object { body: pod, ..Object::default() });
-            }
-            wanted.insert(pod_key);
-        }
-        let all_ready = wanted.iter().all(|key| is_ready(&self.objects[key].body));
-        for (pod_key, pod) in self.pods() {
-            let is_own = pod["metadata"]["annotations"]["owner"] == uid(owner);
-            let is_former = pod["metadata"]["annotations"]["hash"] != hash.as_str();
-            if is_own && !wanted.contains(&pod_key) && (all_ready || !is_former) {
-                self.delete(&pod_key);
-            }
-        }
-        if is_job {
-            let phase =
-                |phase: &str| wanted.iter().all(|key| self.objects[key].body["status"]["phase"] == phase);
-            let kind = if phase("Succeeded") { "Complete" } else { "Failed" };
-            let mut object = self.objects[key].clone();
-            object.body["status"] = json!({ "conditions": [{ "type": kind, "status": "True" }] });
-            self.put(key, object);
-        }
-    }
-
-    /// A node takes the pod, if there is one that can, and runs it.
-    fn place(&mut self, pod: &mut Value, is_job: bool) {
-        let container = pod["spec"]["containers"][0].clone();
-        let gpus = |container: &Value| {
-            let asked = container["resources"]["requests"]["nvidia.com/gpu"].as_str();
-            asked.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0)
+    /// A node takes the pod, if there is one that may, and runs it.
+    pub(super) fn place(&mut self, pod: &mut Value, is_job: bool) {
+        let nodes = self.objects.iter().filter(|(key, _)| key.0 == "nodes");
+        let nodes: Vec<Value> = nodes.map(|(_, node)| node.body.clone()).collect();
+        let holds = |node: &Value| -> u64 {
+            let pods = self.pods().into_iter().map(|(_, pod)| pod);
+            let on_it =
+                pods.filter(|pod| pod["spec"]["nodeName"] == node["metadata"]["name"] && !is_over(pod));
+            on_it.map(|pod| gpus(&pod)).sum()
         };
-        let wanted = gpus(&container);
-        let holds = |node: &str| -> u64 {
-            let pods = self.pods();
-            let on_it = pods.iter().filter(|(_, pod)| pod["spec"]["nodeName"] == node);
-            on_it.map(|(_, pod)| gpus(&pod["spec"]["containers"][0])).sum()
+        let has = |node: &Value| -> u64 {
+            node["status"]["allocatable"]["nvidia.com/gpu"].as_str().unwrap().parse().unwrap()
         };
-        let node = ["gpu-1", "gpu-2"].into_iter().find(|node| holds(node) + wanted <= GPUS_OF_NODE);
-        let Some(node) = node else {
+        let takes = |node: &&Value| tolerates(pod, node) && is_wanted(pod, node);
+        let node = nodes.iter().filter(takes).find(|node| holds(node) + gpus(pod) <= has(node));
+        let Some(node) = node.map(|node| node["metadata"]["name"].clone()) else {
+            let all = nodes.len();
             pod["status"] = json!({ "phase": "Pending", "conditions": [{
                 "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-                "message": "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.",
+                "message": format!("0/{all} nodes are available: {all} Insufficient nvidia.com/gpu."),
             }] });
             return;
         };
-        pod["spec"]["nodeName"] = node.into();
-        let says = container.to_string();
+        pod["spec"]["nodeName"] = node;
+        let says = pod["spec"]["containers"].to_string();
         let waiting = |reason: &str, last: Value| {
-            json!({ "phase": "Running", "startTime": now(), "containerStatuses": [{
+            json!({
                 "restartCount": if last.is_null() { 0 } else { 3 },
                 "state": { "waiting": { "reason": reason, "message": "it is waited" } },
                 "lastState": if last.is_null() { json!({}) } else { json!({ "terminated": last }) },
-            }] })
+            })
         };
-        let ended = |phase: &str, code: u64| {
-            json!({ "phase": phase, "startTime": now(), "containerStatuses": [{ "restartCount": 0, "state": {
-                "terminated": { "exitCode": code, "reason": "Done", "finishedAt": now() },
-            } }] })
+        let crash = |code: u64, reason: &str| {
+            waiting("CrashLoopBackOff", json!({ "exitCode": code, "reason": reason }))
         };
-        self.addresses += 1;
-        pod["status"] = match () {
-            () if says.contains("unpullable") => {
-                self.warn(pod, "Failed to pull image: manifest unknown");
-                waiting("ImagePullBackOff", Value::Null)
-            }
-            () if is_job && says.contains("exit 3") => ended("Failed", 3),
-            () if is_job => ended("Succeeded", 0),
-            () if says.contains("exit 3") => {
-                waiting("CrashLoopBackOff", json!({ "exitCode": 3, "reason": "Error" }))
-            }
-            () if says.contains("hog") => {
-                waiting("CrashLoopBackOff", json!({ "exitCode": 137, "reason": "OOMKilled" }))
-            }
-            () => json!({
-                "phase": "Running", "startTime": now(), "hostIP": "192.0.2.1",
-                "podIP": format!("10.0.{}.{}", self.addresses / 250, self.addresses % 250),
-                "conditions": [{ "type": "Ready", "status": "True", "lastTransitionTime": now() }],
-                "containerStatuses": [{ "restartCount": 0, "state": { "running": { "startedAt": now() } } }],
-            }),
+        let ended = |code: u64| {
+            json!({ "restartCount": 0, "state": { "terminated": {
+                "exitCode": code, "reason": "Done", "finishedAt": now(),
+            } } })
         };
+        match () {
+            () if says.contains("unpullable") || says.contains("flaky") => {
+                self.be(pod, "Pending", waiting("ErrImagePull", Value::Null));
+                self.tell(pod, "Failed", PULL_FAILED);
+            }
+            () if is_job && says.contains("exit 3") => self.be(pod, "Failed", ended(3)),
+            () if is_job && !says.contains("sleep") => self.be(pod, "Succeeded", ended(0)),
+            () if says.contains("exit 3") => self.be(pod, "Running", crash(3, "Error")),
+            () if says.contains("hog") => self.be(pod, "Running", crash(137, "OOMKilled")),
+            () => self.start(pod),
+        }
     }
 
-    fn warn(&mut self, pod: &Value, message: &str) {
-        let name = format!("{}.1", pod["metadata"]["name"].as_str().unwrap());
+    fn start(&mut self, pod: &mut Value) {
+        self.be(pod, "Running", json!({ "restartCount": 0, "state": { "running": { "startedAt": now() } } }));
+        self.addresses += 1;
+        let status = &mut pod["status"];
+        status["hostIP"] = "192.0.2.1".into();
+        status["podIP"] = format!("10.0.{}.{}", self.addresses / 250, self.addresses % 250).into();
+        status["conditions"] = json!([{ "type": "Ready", "status": "True", "lastTransitionTime": now() }]);
+    }
+
+    /// Sets a pod's phase and the state of its program's container. A node lists containers by name (SortedContainerStatuses in
+    /// pkg/kubelet/types), so that one that was put beside a program may come first.
+    fn be(&self, pod: &mut Value, phase: &str, mut program: Value) {
+        program["name"] = pod["metadata"]["labels"]["app.kubernetes.io/name"].clone();
+        let mut all = vec![program];
+        if let Some(name) = &self.sidecar {
+            all.push(json!({ "name": name, "restartCount": 7, "state": { "running": {} } }));
+        }
+        all.sort_by_key(|container| container["name"].as_str().unwrap().to_owned());
+        pod["status"] = json!({ "phase": phase, "startTime": now(), "containerStatuses": all });
+    }
+
+    /// What becomes of pods as time passes: they are placed where there is room now, and their images are pulled again. A real node
+    /// waits 10 s for that and then longer; this one does not.
+    pub(super) fn try_again(&mut self) {
+        for (key, mut pod) in self.pods() {
+            let job = !pod["metadata"]["labels"]["batch.kubernetes.io/job-name"].is_null();
+            if pod["status"]["conditions"][0]["reason"] == "Unschedulable" {
+                self.place(&mut pod, job);
+                self.put(&key, Object { body: pod, ..Object::default() });
+                continue;
+            }
+            if !pod["status"]["containerStatuses"].to_string().contains("ImagePull") {
+                continue;
+            }
+            let tries = self.tell(&pod, "Failed", PULL_FAILED);
+            if pod["spec"]["containers"].to_string().contains("flaky") && tries > 2 {
+                match job {
+                    true => self.be(
+                        &mut pod,
+                        "Succeeded",
+                        json!({ "state": { "terminated": { "exitCode": 0 } } }),
+                    ),
+                    false => self.start(&mut pod),
+                }
+            }
+            self.put(&key, Object { body: pod, ..Object::default() });
+        }
+    }
+
+    /// Takes a pod from its node, as the kubelet does where memory is short (evictPod in pkg/kubelet/eviction).
+    pub(super) fn evict(&mut self, key: &Key) {
+        let mut pod = self.objects[key].clone();
+        let status = &mut pod.body["status"];
+        status["phase"] = "Failed".into();
+        status["reason"] = "Evicted".into();
+        status["message"] = "The node was low on resource: memory.".into();
+        status["conditions"] =
+            json!([{ "type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet" }]);
+        self.put(key, pod);
+    }
+
+    /// Tells something of an object. The same again raises the count of the event; gives how often it was told.
+    pub(super) fn tell(&mut self, of: &Value, reason: &str, message: &str) -> u64 {
+        let metadata = &of["metadata"];
+        let name = format!("{}.{}", metadata["name"].as_str().unwrap(), reason.to_lowercase());
+        let key = ("events".to_owned(), metadata["namespace"].as_str().unwrap().to_owned(), name.clone());
+        let before = self.objects.get(&key).map_or(0, |event| event.body["count"].as_u64().unwrap());
         let body = json!({
             "kind": "Event", "apiVersion": "v1", "metadata": { "name": name }, "type": "Warning",
-            "reason": "Failed", "message": message, "lastTimestamp": now(),
-            "involvedObject": { "kind": "Pod", "uid": pod["metadata"]["uid"] },
+            "reason": reason, "message": message, "lastTimestamp": now(), "count": before + 1,
+            "involvedObject": { "kind": of["kind"], "uid": metadata["uid"] },
         });
-        let namespace = self.objects.keys().find(|key| key.0 == "deployments").map(|key| key.1.clone());
-        self.put(
-            &("events".into(), namespace.unwrap_or_default(), name),
-            Object { body, ..Object::default() },
-        );
+        self.put(&key, Object { body, ..Object::default() });
+        before + 1
     }
 }
 
-fn is_ready(pod: &Value) -> bool {
-    pod["status"]["conditions"][0]["type"] == "Ready"
+const PULL_FAILED: &str = "Failed to pull image: manifest unknown";
+
+fn node_key(name: &str) -> Key {
+    ("nodes".into(), String::new(), name.into())
 }
 
-fn uid(object: &Value) -> String {
-    object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+fn gpus(pod: &Value) -> u64 {
+    let containers = pod["spec"]["containers"].as_array().unwrap();
+    let asked = containers.iter().filter_map(|it| it["resources"]["requests"]["nvidia.com/gpu"].as_str());
+    asked.map(|text| text.parse::<u64>().unwrap()).sum()
+}
+
+/// Whether a pod tolerates every taint of a node.
+fn tolerates(pod: &Value, node: &Value) -> bool {
+    let tolerations = pod["spec"]["tolerations"].as_array().cloned().unwrap_or_default();
+    let mut taints = node["spec"]["taints"].as_array().into_iter().flatten();
+    taints.all(|taint| tolerations.iter().any(|it| it["key"] == taint["key"]))
+}
+
+/// Whether a pod may be on a node by its node selector and its affinity.
+fn is_wanted(pod: &Value, node: &Value) -> bool {
+    let labels = &node["metadata"]["labels"];
+    let selects = |(name, value): (&String, &Value)| labels[name] == *value;
+    let selected = pod["spec"]["nodeSelector"].as_object().is_none_or(|wanted| wanted.iter().all(selects));
+    let matches = |expression: &Value| {
+        let is = &labels[expression["key"].as_str().unwrap()];
+        match expression["operator"].as_str().unwrap() {
+            "In" => expression["values"].as_array().unwrap().contains(is),
+            "DoesNotExist" => is.is_null(),
+            other => panic!("{other} is no operator here"),
+        }
+    };
+    let required = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    selected
+        && required["nodeSelectorTerms"].as_array().is_none_or(|terms| {
+            terms.iter().any(|term| term["matchExpressions"].as_array().unwrap().iter().all(matches))
+        })
 }

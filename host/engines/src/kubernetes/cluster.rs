@@ -5,111 +5,42 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures::StreamExt as _;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::Status;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
-use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::answers::{Refusal, refusal, words};
 use super::kinds::{Kind, resource};
-use super::object::{MANAGED_BY, Object};
+use super::managed::{FIELD_MANAGER, renamed};
+use super::object::{HOST, MANAGED_BY, Object};
 use super::settings::KubernetesSettings;
+use super::watching::{BackOff, Watch, is_gone};
 use crate::Error;
 
-/// Whose fields are ours, on every object that we apply.
-pub(super) const FIELD_MANAGER: &str = "chandlery";
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
-const WATCH_AGAIN_MAX: Duration = Duration::from_secs(5);
 /// How many objects a list has at once.
 const PAGE: u32 = 500;
 
 /// A cluster's API server.
 pub(super) struct Cluster {
-    target: String,
+    pub(super) target: String,
     client: Client,
     pub namespace: String,
+    /// Whose fields are this host's, on every object that it applies: another host's are not taken from it unseen.
+    pub manager: String,
     stores: BTreeMap<Kind, Store<DynamicObject>>,
     watches: Arc<Mutex<BTreeMap<Kind, Watch>>>,
     tasks: Vec<JoinHandle<()>>,
-}
-
-/// How watching a kind fares.
-#[derive(Debug, Clone, Default)]
-struct Watch {
-    /// Whether all that there was is known.
-    is_complete: bool,
-    trouble: Option<String>,
-}
-
-impl Watch {
-    fn note(&mut self, target: &str, event: watcher::Result<watcher::Event<DynamicObject>>) {
-        match event {
-            Ok(event) => {
-                self.is_complete |= matches!(event, watcher::Event::InitDone);
-                self.trouble = None;
-            }
-            Err(error) => {
-                tracing::debug!(%error, target, "a watch broke off, and is begun again");
-                self.trouble = Some(watch_words(target, &error));
-            }
-        }
-    }
-}
-
-/// Whether what a watch was to go on from is forgotten.
-fn is_gone(error: &watcher::Error) -> bool {
-    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
-}
-
-/// The waits before a watch is begun again: half a second, doubled up to [`WATCH_AGAIN_MAX`]. The usual one of half a minute
-/// would show a cluster as it was long after it is back.
-struct BackOff(ExponentialBackoff);
-
-impl Default for BackOff {
-    fn default() -> Self {
-        let builder = ExponentialBuilder::new().with_min_delay(Duration::from_millis(500));
-        Self(builder.with_max_delay(WATCH_AGAIN_MAX).without_max_times().build())
-    }
-}
-
-impl Iterator for BackOff {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        self.0.next()
-    }
-}
-
-impl Backoff for BackOff {
-    fn reset(&mut self) {
-        *self = Self::default();
-    }
-}
-
-/// Why something was not applied.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// Others have set fields to something else.
-    Conflict(Vec<Conflict>),
-    /// It is not allowed, or not an object of the API.
-    Refused(String),
-    /// Nothing was said.
-    Away(Error),
-}
-
-/// A field that somebody else has set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Conflict {
-    pub field: String,
-    pub manager: String,
 }
 
 impl Drop for Cluster {
@@ -124,7 +55,7 @@ impl Cluster {
         target: &str,
         settings: &KubernetesSettings,
         kubeconfig: Option<&str>,
-        selector: &str,
+        host: &str,
     ) -> Result<Self, Error> {
         let refuse = |reason: String| Error::Target { target: target.into(), reason };
         let mut config = match kubeconfig {
@@ -146,12 +77,14 @@ impl Cluster {
             target: target.into(),
             client,
             namespace,
+            manager: format!("{FIELD_MANAGER}-{host}"),
             stores: BTreeMap::new(),
             watches: Arc::default(),
             tasks: Vec::new(),
         };
+        let selector = format!("{}={},{HOST}={host}", MANAGED_BY.0, MANAGED_BY.1);
         for kind in Kind::watched() {
-            cluster.watch(kind, selector);
+            cluster.watch(kind, &selector);
         }
         Ok(cluster)
     }
@@ -217,7 +150,7 @@ impl Cluster {
                     "kind": "Namespace",
                     "metadata": { "name": self.namespace, "labels": { MANAGED_BY.0: MANAGED_BY.1 } },
                 });
-                let params = PatchParams::apply(FIELD_MANAGER);
+                let params = PatchParams::apply(&self.manager);
                 match self.ask(namespaces.patch(&self.namespace, &params, &Patch::Apply(&body))).await? {
                     Ok(_) => Ok(()),
                     Err(status) => Err(self.away(format!(
@@ -252,12 +185,60 @@ impl Cluster {
 
     /// Makes an object what it should be. Fields of others are taken from them only with `force`.
     pub async fn apply(&self, object: &Object, force: bool) -> Result<(), Refusal> {
-        let params = PatchParams { force, ..PatchParams::apply(FIELD_MANAGER) };
-        let api = self.api(object.kind);
-        match self.ask(api.patch(&object.name, &params, &Patch::Apply(&object.body))).await {
+        let params = PatchParams { force, ..PatchParams::apply(&self.manager) };
+        self.patch(object.kind, &object.name, &params, &Patch::Apply(&object.body)).await
+    }
+
+    /// Whether an object could be made what it should be. Nothing is changed.
+    pub async fn rehearse(&self, object: &Object) -> Result<(), Refusal> {
+        let params = PatchParams { dry_run: true, ..PatchParams::apply(&self.manager) };
+        self.patch(object.kind, &object.name, &params, &Patch::Apply(&object.body)).await
+    }
+
+    /// Makes fields this host's that earlier versions applied under a name that all hosts had.
+    pub async fn take_over(&self, kind: Kind, live: &DynamicObject) -> Result<(), Refusal> {
+        let Some(metadata) = renamed(live, &self.manager) else { return Ok(()) };
+        let name = live.metadata.name.as_deref().unwrap_or_default();
+        let body = json!({ "metadata": metadata });
+        self.patch(kind, name, &PatchParams::default(), &Patch::Merge(&body)).await
+    }
+
+    async fn patch(
+        &self,
+        kind: Kind,
+        name: &str,
+        params: &PatchParams,
+        patch: &Patch<&Value>,
+    ) -> Result<(), Refusal> {
+        match self.ask(self.api(kind).patch(name, params, patch)).await {
             Err(error) => Err(Refusal::Away(error)),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(status)) => Err(refusal(&status)),
+        }
+    }
+
+    /// Whether the credential is allowed this, by the attributes of a SelfSubjectAccessReview.
+    pub async fn allows(&self, attributes: &Value) -> Result<bool, Error> {
+        let kind =
+            resource("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews");
+        let said = self.review(&kind, json!({ "resourceAttributes": attributes })).await?;
+        Ok(said["status"]["allowed"] == true)
+    }
+
+    /// Whose the credential is, as the API server knows them.
+    pub async fn user(&self) -> Result<String, Error> {
+        let kind = resource("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews");
+        let said = self.review(&kind, json!({})).await?;
+        Ok(said["status"]["userInfo"]["username"].as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn review(&self, kind: &ApiResource, spec: Value) -> Result<Value, Error> {
+        let reviews: Api<DynamicObject> = Api::all_with(self.client.clone(), kind);
+        let review = DynamicObject::new("", kind).data(json!({ "spec": spec }));
+        let review = DynamicObject { metadata: kube::core::ObjectMeta::default(), ..review };
+        match self.ask(reviews.create(&PostParams::default(), &review)).await? {
+            Ok(answer) => Ok(answer.data),
+            Err(status) => Err(self.away(format!("what it allows cannot be asked: {}", status.message))),
         }
     }
 
@@ -296,9 +277,16 @@ impl Cluster {
         Ok(found)
     }
 
-    /// The last lines that a pod's program wrote; of its run before this one, with `previous`.
-    pub async fn logs(&self, pod: &str, lines: usize, previous: bool) -> Result<Vec<String>, Error> {
+    /// The last lines that a container of a pod wrote; of its run before this one, with `previous`.
+    pub async fn logs(
+        &self,
+        pod: &str,
+        container: &str,
+        lines: usize,
+        previous: bool,
+    ) -> Result<Vec<String>, Error> {
         let params = LogParams {
+            container: Some(container.into()),
             tail_lines: Some(i64::try_from(lines).unwrap_or(i64::MAX)),
             previous,
             ..LogParams::default()
@@ -352,56 +340,6 @@ pub(super) fn value(object: &DynamicObject) -> Value {
 
 fn namespace_resource() -> ApiResource {
     resource("", "v1", "Namespace", "namespaces")
-}
-
-fn refusal(status: &Status) -> Refusal {
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    let conflicts: Vec<_> = causes
-        .filter(|cause| cause.reason == "FieldManagerConflict")
-        .map(|cause| Conflict {
-            field: cause.field.trim_start_matches('.').to_owned(),
-            manager: cause.message.split('"').nth(1).unwrap_or("somebody else").to_owned(),
-        })
-        .collect();
-    match conflicts.is_empty() {
-        true => Refusal::Refused(status.message.clone()),
-        false => Refusal::Conflict(conflicts),
-    }
-}
-
-/// Why the API server does not do what it is asked, and what to do about it.
-fn words(target: &str, error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => said(target, status),
-        error => {
-            // The cause says more than what failed for it.
-            let mut cause: &dyn std::error::Error = error;
-            while let Some(source) = cause.source() {
-                cause = source;
-            }
-            cause.to_string()
-        }
-    }
-}
-
-fn watch_words(target: &str, error: &watcher::Error) -> String {
-    match error {
-        watcher::Error::InitialListFailed(error)
-        | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => words(target, error),
-        watcher::Error::WatchError(status) => said(target, status),
-        watcher::Error::NoResourceVersion => error.to_string(),
-    }
-}
-
-fn said(target: &str, status: &Status) -> String {
-    match status.code {
-        401 => format!(
-            "it does not accept the credential any more; `chandlery target add {target} --engine kubernetes --credential \
-             FILE` gives another one"
-        ),
-        _ => status.message.clone(),
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -18,14 +18,14 @@ enum Step {
     At(usize),
 }
 
-/// What of a live object differs from what was applied.
-pub(super) fn drift(object: &Object, live: &DynamicObject) -> Vec<Drift> {
+/// What of a live object differs from what was applied as this field manager.
+pub(super) fn drift(object: &Object, live: &DynamicObject, own: &str) -> Vec<Drift> {
     let mut found = Vec::new();
     for part in ["spec", "data"] {
         compare(vec![Step::Field(part.into())], &object.body[part], &live.data[part], &mut found);
     }
     let what = |(path, should, is): (Vec<Step>, String, String)| {
-        let by = owner(live, &path).map(|manager| format!(" (set by {manager})")).unwrap_or_default();
+        let by = owner(live, &path, own).map(|manager| format!(" (set by {manager})")).unwrap_or_default();
         let is_secret = object.kind == Kind::Secret;
         let hide = |text: String| if is_secret { "a secret's value".to_owned() } else { text };
         Drift {
@@ -99,10 +99,9 @@ fn text(path: &[Step]) -> String {
 }
 
 /// Who else has set a field, by what the API server keeps of it.
-fn owner(live: &DynamicObject, path: &[Step]) -> Option<String> {
+fn owner(live: &DynamicObject, path: &[Step], own: &str) -> Option<String> {
     let entries = live.metadata.managed_fields.as_ref()?;
-    let others =
-        entries.iter().filter(|entry| entry.manager.as_deref() != Some(super::cluster::FIELD_MANAGER));
+    let others = entries.iter().filter(|entry| entry.manager.as_deref() != Some(own));
     let mut owners =
         others.filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| holds(&fields.0, path)));
     owners.next()?.manager.clone()
@@ -152,7 +151,7 @@ mod tests {
             "metadata": {
                 "name": "web",
                 "managedFields": [
-                    { "manager": "chandlery", "fieldsV1": { "f:spec": { "f:template": {} } } },
+                    { "manager": "chandlery-h", "fieldsV1": { "f:spec": { "f:template": {} } } },
                     { "manager": "kubectl", "fieldsV1": { "f:spec": { "f:replicas": {} } } },
                 ],
             },
@@ -173,7 +172,7 @@ mod tests {
                 } },
             },
         });
-        let found = drift(&object, &serde_json::from_value(live).unwrap());
+        let found = drift(&object, &serde_json::from_value(live).unwrap(), "chandlery-h");
         let drift = |path: &str, should: &str, is: &str| Drift {
             path: format!("Deployment web {path}"),
             should: should.into(),

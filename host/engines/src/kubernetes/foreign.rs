@@ -8,7 +8,7 @@ use chandlery_package::plan::Plan;
 use kube::api::DynamicObject;
 
 use super::Kubernetes;
-use super::cluster::Refusal;
+use super::answers::Refusal;
 use super::kinds::Kind;
 use super::object::{DEPLOYMENT, HOST, MANAGED_BY, Object, WORKLOAD};
 use super::snapshot::{is_applied, name};
@@ -30,13 +30,13 @@ impl Kubernetes {
     /// Why a deployment cannot be made: something that it needs is there under its name, and is not its own.
     pub(super) async fn taken(
         &self,
-        wanted: &[Object],
+        wanted: &[&Object],
         live: &[(Kind, Arc<DynamicObject>)],
     ) -> Result<Option<String>, Error> {
         let is_there = |object: &Object| {
             live.iter().any(|(kind, live)| *kind == object.kind && is_applied(object, live))
         };
-        for object in wanted.iter().filter(|object| !is_there(object)) {
+        for object in wanted.iter().copied().filter(|object| !is_there(object)) {
             for (kind, called) in needs(object) {
                 if live.iter().any(|(it, live)| *it == kind && name(live) == called) {
                     continue;

@@ -39,7 +39,18 @@ impl Kind {
 
     /// As the API calls it.
     pub fn resource(self) -> ApiResource {
-        let (group, version, kind, plural) = match self {
+        let (group, version, kind, plural) = self.words();
+        resource(group, version, kind, plural)
+    }
+
+    /// What it is called where rights are given.
+    pub fn group_and_plural(self) -> (&'static str, &'static str) {
+        let (group, _, _, plural) = self.words();
+        (group, plural)
+    }
+
+    fn words(self) -> (&'static str, &'static str, &'static str, &'static str) {
+        match self {
             Self::Secret => ("", "v1", "Secret", "secrets"),
             Self::PersistentVolumeClaim => ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
             Self::Service => ("", "v1", "Service", "services"),
@@ -52,8 +63,7 @@ impl Kind {
             }
             Self::Pod => ("", "v1", "Pod", "pods"),
             Self::Event => ("", "v1", "Event", "events"),
-        };
-        resource(group, version, kind, plural)
+        }
     }
 
     /// Whether what is inside outlives revisions that do not name it.

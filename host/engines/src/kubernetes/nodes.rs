@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::object::{Choice, GPU_PRODUCT, GPU_RESOURCE};
 use super::quantity::{mib, thousandths};
+use super::settings::KubernetesSettings;
 use crate::gpus;
-use chandlery_package::plan::{GpuPool, Workload};
+use chandlery_package::plan::{Gpu, GpuPool, Workload};
 
 /// The node label that NVIDIA's feature discovery writes one GPU's memory into, in MiB.
 const GPU_MEMORY: &str = "nvidia.com/gpu.memory";
@@ -24,17 +25,20 @@ pub(super) struct Node {
     free_gpus: i64,
     free_cpu_millis: i64,
     free_mib: i64,
+    /// Whether it takes pods that need no GPUs, too.
+    takes_others: bool,
 }
 
-/// The nodes that take pods, with what is free.
-pub(super) fn nodes(nodes: &[Value], pods: &[Value]) -> Vec<Node> {
+/// The nodes that take pods of a target, with what is free.
+pub(super) fn nodes(nodes: &[Value], pods: &[Value], settings: &KubernetesSettings) -> Vec<Node> {
     let mut held: BTreeMap<&str, Held> = BTreeMap::new();
     for pod in pods {
         if let Some(name) = pod.pointer("/spec/nodeName").and_then(Value::as_str) {
             held.entry(name).or_default().add(pod);
         }
     }
-    nodes.iter().filter(|node| takes_pods(node)).map(|node| read(node, &held)).collect()
+    let open = nodes.iter().filter(|node| takes_pods(node) && settings.may_use(node, true));
+    open.map(|node| Node { takes_others: settings.may_use(node, false), ..read(node, &held) }).collect()
 }
 
 /// What pods hold of a node.
@@ -85,6 +89,7 @@ fn read(node: &Value, held: &BTreeMap<&str, Held>) -> Node {
         free_gpus: (gpus - held.gpus).max(0),
         free_cpu_millis: millis(&allocatable["cpu"]) - held.cpu_millis,
         free_mib: mebibytes(&allocatable["memory"]) - held.mib,
+        takes_others: true,
     }
 }
 
@@ -100,11 +105,11 @@ fn mebibytes(amount: &Value) -> i64 {
     amount.as_str().and_then(mib).unwrap_or(0)
 }
 
-/// The GPUs of nodes, by kind.
+/// The GPUs of nodes, by kind and by how many a node has: a pool is of like nodes.
 pub(super) fn pools(nodes: &[Node]) -> Vec<GpuPool> {
-    let mut pools: BTreeMap<&str, GpuPool> = BTreeMap::new();
+    let mut pools: BTreeMap<(&str, i64), GpuPool> = BTreeMap::new();
     for node in nodes.iter().filter(|node| node.gpus > 0) {
-        let pool = pools.entry(&node.kind).or_insert_with(|| GpuPool {
+        let pool = pools.entry((node.kind.as_str(), -node.gpus)).or_insert_with(|| GpuPool {
             kind: node.kind.clone(),
             memory_mib: node.gpu_memory_mib,
             total: 0,
@@ -120,47 +125,50 @@ pub(super) fn pools(nodes: &[Node]) -> Vec<GpuPool> {
 }
 
 /// What a workload is given: the first kind of GPU of its wish that is free, else the first that there is; and whether one
-/// replica more finds its place now.
-pub(super) fn choose(workload: &Workload, nodes: &[Node]) -> Choice {
+/// replica more finds its place now. None: no node has what it wishes at the moment.
+pub(super) fn choose(workload: &Workload, nodes: &[Node]) -> Option<Choice> {
+    let Some(wish) = &workload.resources.gpu else {
+        let open: Vec<_> = nodes.iter().filter(|node| node.takes_others).collect();
+        return Some(Choice { surge: has_room(workload, &open), ..Choice::default() });
+    };
     let count = i64::from(workload.gpus_per_node());
-    let wish = workload.resources.gpu.as_ref();
     let suits = |node: &&Node| {
-        wish.is_none_or(|gpu| {
-            let kind = gpu.kinds.is_empty() || gpu.kinds.contains(&node.kind);
-            let memory = node.gpu_memory_mib == 0 || node.gpu_memory_mib >= gpu.memory_mib_min;
-            kind && memory && node.gpus >= count
-        })
+        let kind = wish.kinds.is_empty() || wish.kinds.contains(&node.kind);
+        let memory = node.gpu_memory_mib == 0 || node.gpu_memory_mib >= wish.memory_mib_min;
+        kind && memory && node.gpus >= count
     };
     let suitable: Vec<_> = nodes.iter().filter(suits).collect();
-    let kind = |free: bool| {
-        let has: Vec<_> = suitable.iter().filter(|node| !free || node.free_gpus >= count).collect();
-        let wished =
-            wish.and_then(|gpu| gpu.kinds.iter().find(|kind| has.iter().any(|node| node.kind == **kind)));
-        wished.or_else(|| has.first().map(|node| &node.kind)).cloned()
-    };
-    let chosen = wish.and_then(|_| kind(true).or_else(|| kind(false)));
-    let of_kind: Vec<_> =
-        suitable.into_iter().filter(|node| chosen.as_ref().is_none_or(|kind| node.kind == *kind)).collect();
+    let free: Vec<_> = suitable.iter().copied().filter(|node| node.free_gpus >= count).collect();
+    let kind = preferred(wish, &free).or_else(|| preferred(wish, &suitable))?;
+    let of_kind: Vec<_> = suitable.into_iter().filter(|node| node.kind == kind).collect();
+    let mut products: Vec<String> = of_kind.iter().filter_map(|node| node.product.clone()).collect();
+    products.sort();
+    products.dedup();
+    let unlabelled = of_kind.iter().any(|node| node.product.is_none());
+    Some(Choice { surge: has_room(workload, &of_kind), products, unlabelled })
+}
+
+/// Of the kinds that nodes have the first of a wish; any of them, where it names none.
+fn preferred<'a>(wish: &Gpu, nodes: &[&'a Node]) -> Option<&'a str> {
+    let wished = wish.kinds.iter().find_map(|kind| nodes.iter().find(|node| node.kind == *kind));
+    wished.or_else(|| nodes.first().filter(|_| wish.kinds.is_empty())).map(|node| node.kind.as_str())
+}
+
+/// Whether one replica more finds its place on these nodes.
+fn has_room(workload: &Workload, nodes: &[&Node]) -> bool {
     let fits = |node: &&&Node| {
-        node.free_gpus >= count
+        node.free_gpus >= i64::from(workload.gpus_per_node())
             && node.free_cpu_millis >= i64::from(workload.resources.cpu_millis)
             && node.free_mib >= i64::from(workload.resources.memory_mib)
     };
-    let surge = of_kind.iter().filter(fits).count() >= workload.scale.nodes_per_replica as usize;
-    let mut products: Vec<String> = match wish {
-        Some(_) => of_kind.iter().filter_map(|node| node.product.clone()).collect(),
-        None => Vec::new(),
-    };
-    products.sort();
-    products.dedup();
-    Choice { surge, products }
+    nodes.iter().filter(fits).count() >= workload.scale.nodes_per_replica as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chandlery_package::plan::Interconnect;
     use chandlery_package::plan::example::workload;
-    use chandlery_package::plan::{Gpu, Interconnect};
     use serde_json::json;
 
     fn node(name: &str, product: &str, gpus: &str) -> Value {
@@ -186,7 +194,7 @@ mod tests {
                 } } }],
             },
         });
-        let nodes = nodes(&all, &[pod]);
+        let nodes = nodes(&all, &[pod], &KubernetesSettings::default());
         let pool = |kind: &str, memory_mib, total, free| GpuPool {
             kind: kind.into(),
             memory_mib,
@@ -205,13 +213,71 @@ mod tests {
             });
             choose(&workload, &nodes)
         };
-        let h100 = || vec!["NVIDIA-H100-80GB-HBM3".to_owned()];
-        let a100 = || vec!["NVIDIA-A100-SXM4-40GB".to_owned()];
-        assert_eq!(choice(&["h100", "a100"], 2), Choice { surge: true, products: h100() });
-        assert_eq!(choice(&["h100", "a100"], 4), Choice { surge: true, products: a100() });
-        assert_eq!(choice(&["h100", "a100"], 8), Choice { surge: false, products: h100() });
-        assert_eq!(choice(&[], 8), Choice { surge: false, products: h100() });
-        assert_eq!(choose(&workload(), &nodes), Choice { surge: true, products: Vec::new() });
+        let given = |surge, product: &str| {
+            Some(Choice { surge, products: vec![product.to_owned()], unlabelled: false })
+        };
+        let (h100, a100) = ("NVIDIA-H100-80GB-HBM3", "NVIDIA-A100-SXM4-40GB");
+        assert_eq!(choice(&["h100", "a100"], 2), given(true, h100));
+        assert_eq!(choice(&["h100", "a100"], 4), given(true, a100));
+        assert_eq!(choice(&["h100", "a100"], 8), given(false, h100));
+        assert_eq!(choice(&[], 8), given(false, h100));
+        assert_eq!(choice(&["b200"], 1), None);
+        assert_eq!(choose(&workload(), &nodes), Some(Choice { surge: true, ..Choice::default() }));
+    }
+
+    #[test]
+    fn nodes_that_no_pod_of_ours_may_be_on_are_not_there() {
+        let tainted = |name: &str, key: &str, effect: &str| {
+            let mut node = node(name, "NVIDIA-H100-80GB-HBM3", "8");
+            node["spec"]["taints"] = json!([{ "key": key, "value": "yes", "effect": effect }]);
+            node
+        };
+        let all = [
+            tainted("a", "nvidia.com/gpu", "NoSchedule"),
+            tainted("b", "team", "NoSchedule"),
+            tainted("c", "team", "NoExecute"),
+            tainted("d", "team", "PreferNoSchedule"),
+        ];
+        let total = |settings: Value| {
+            let nodes = nodes(&all, &[], &serde_json::from_value(settings).unwrap());
+            pools(&nodes).first().map_or(0, |pool| pool.total)
+        };
+        assert_eq!(total(json!({})), 16);
+        assert_eq!(total(json!({ "tolerations": [{ "key": "team", "operator": "Exists" }] })), 32);
+        assert_eq!(total(json!({ "node_selector": { "kubernetes.io/arch": "arm64" } })), 0);
+        // What needs no GPU is kept away from those.
+        let only = nodes(&all[..1], &[], &KubernetesSettings::default());
+        assert_eq!(choose(&workload(), &only), Some(Choice::default()));
+    }
+
+    #[test]
+    fn gpus_without_a_label_are_a_kind_of_their_own() {
+        let mut unlabelled = node("a", "", "2");
+        unlabelled["metadata"]["labels"] = json!({});
+        let nodes = nodes(&[node("b", "NVIDIA-L4", "1"), unlabelled], &[], &KubernetesSettings::default());
+        let kinds: Vec<_> = pools(&nodes).into_iter().map(|pool| (pool.kind, pool.total)).collect();
+        assert_eq!(kinds, [("gpu".to_owned(), 2), ("l4".to_owned(), 1)]);
+        let mut workload = workload();
+        let gpu = |kinds: &[&str]| Gpu {
+            kinds: kinds.iter().map(|kind| (*kind).into()).collect(),
+            count_per_replica: 1,
+            memory_mib_min: 0,
+            interconnect: Interconnect::None,
+        };
+        workload.resources.gpu = Some(gpu(&["gpu"]));
+        let choice = choose(&workload, &nodes).unwrap();
+        assert_eq!((choice.products, choice.unlabelled), (vec![], true));
+        workload.resources.gpu = Some(gpu(&["l4"]));
+        let choice = choose(&workload, &nodes).unwrap();
+        assert_eq!((choice.products, choice.unlabelled), (vec!["NVIDIA-L4".to_owned()], false));
+    }
+
+    #[test]
+    fn a_pool_is_of_like_nodes() {
+        let all = [("a", "8"), ("b", "1"), ("c", "8")].map(|(name, gpus)| node(name, "NVIDIA-L4", gpus));
+        let pools = pools(&nodes(&all, &[], &KubernetesSettings::default()));
+        let each: Vec<_> = pools.iter().map(|pool| (pool.total, pool.nodes)).collect();
+        assert_eq!(each, [(16, 2), (1, 1)]);
     }
 
     /// A cluster's answers are sums of what anybody wrote who may make pods there.
@@ -236,11 +302,11 @@ mod tests {
                 node["status"]["allocatable"]["cpu"] = amount.into();
                 node["status"]["allocatable"]["memory"] = amount.into();
             });
-            let nodes = nodes(&all, &vec![pod; 1000]);
+            let nodes = nodes(&all, &vec![pod; 1000], &KubernetesSettings::default());
             let _ = (pools(&nodes), choose(&workload(), &nodes));
             assert_eq!(nodes.len(), 3, "{amount}");
         }
         let strange = [json!(null), json!([]), json!({ "spec": [] }), json!({ "spec": { "nodeName": 7 } })];
-        assert!(nodes(&strange, &strange).is_empty());
+        assert!(nodes(&strange, &strange, &KubernetesSettings::default()).is_empty());
     }
 }

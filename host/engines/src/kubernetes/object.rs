@@ -37,13 +37,23 @@ pub(super) struct Object {
     pub body: Value,
 }
 
+impl Object {
+    /// Its kind and its name, as messages have them.
+    pub fn called(&self) -> String {
+        format!("{} '{}'", self.kind.resource().kind, self.name)
+    }
+}
+
 /// What depends on the cluster when a revision is applied first, and stays as it was from then on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Choice {
     /// Whether new replicas may begin beside old ones.
     pub surge: bool,
-    /// The GPU products that suit, in the words of the nodes' labels; none: it needs no GPU.
+    /// The GPU products that suit, in the words of the nodes' labels.
     pub products: Vec<String>,
+    /// Whether nodes suit whose GPUs have no such label.
+    #[serde(default)]
+    pub unlabelled: bool,
 }
 
 /// Which pod of its controller a pod is.

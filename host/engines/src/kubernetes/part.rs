@@ -235,16 +235,24 @@ impl Part<'_> {
 
     pub fn job(&self, index: u32, choice: &Choice) -> Value {
         let tries = if self.workload.restart == Restart::Never { 0 } else { TRIES };
-        if self.nodes() == 1 {
-            return json!({ "backoffLimit": tries, "template": self.pod(&Place::Numbered(index), choice) });
+        let mut spec = match self.nodes() {
+            1 => json!({ "template": self.pod(&Place::Numbered(index), choice) }),
+            nodes => json!({
+                "completionMode": "Indexed",
+                "completions": nodes,
+                "parallelism": nodes,
+                "template": self.pod(&Place::Peer(index), choice),
+            }),
+        };
+        spec["backoffLimit"] = tries.into();
+        if tries > 0 {
+            // A pod that is evicted or preempted has not failed:
+            // <https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy>.
+            let disrupted = json!([{ "type": "DisruptionTarget", "status": "True" }]);
+            spec["podFailurePolicy"] =
+                json!({ "rules": [{ "action": "Ignore", "onPodConditions": disrupted }] });
         }
-        json!({
-            "backoffLimit": tries,
-            "completionMode": "Indexed",
-            "completions": self.nodes(),
-            "parallelism": self.nodes(),
-            "template": self.pod(&Place::Peer(index), choice),
-        })
+        spec
     }
 
     pub fn budget(&self) -> Option<Object> {

@@ -1,11 +1,12 @@
 //! The pod of a workload: its container, variables, resources, volumes and the nodes that it may run on.
 
-use chandlery_package::plan::{Check, EnvValue, Port, Restart, Runtime, VolumeKind, WorkloadKind};
+use chandlery_package::plan::{EnvValue, Port, Runtime, VolumeKind, WorkloadKind};
 use serde_json::{Map, Value, json};
 
 use super::object::{Choice, GPU_PRODUCT, GPU_RESOURCE, REPLICA, REVISION, ROLE};
 use super::part::{Part, Place};
 use super::site::Cache;
+use super::{probes, security};
 use crate::fleet::words::volume_variable;
 
 impl Part<'_> {
@@ -18,28 +19,38 @@ impl Part<'_> {
         if let Some(role) = place.role() {
             labels[ROLE] = role.into();
         }
-        let restart = match (self.workload.kind, self.workload.restart) {
-            (WorkloadKind::Service, _) => "Always",
-            (WorkloadKind::Job, Restart::Never) => "Never",
-            (WorkloadKind::Job, _) => "OnFailure",
+        // A job is tried again by its Job, in a pod of its own each time: what earlier tries wrote can still be read.
+        let restart = match self.workload.kind {
+            WorkloadKind::Service => "Always",
+            WorkloadKind::Job => "Never",
         };
+        let settings = self.site.settings;
         let mut spec = json!({
             "restartPolicy": restart,
             "terminationGracePeriodSeconds": self.workload.grace_seconds,
-            "automountServiceAccountToken": false,
+            "automountServiceAccountToken": settings.service_account.is_some(),
             "enableServiceLinks": false,
-            "securityContext": { "seccompProfile": { "type": "RuntimeDefault" } },
+            "securityContext": security::of_pod(settings),
             "containers": [self.container(place)],
         });
+        for (name, class) in [
+            ("serviceAccountName", &settings.service_account),
+            ("runtimeClassName", &settings.runtime_class),
+            ("priorityClassName", &settings.priority_class),
+        ] {
+            if let Some(class) = class {
+                spec[name] = class.clone().into();
+            }
+        }
+        if !settings.node_selector.is_empty() {
+            spec["nodeSelector"] = json!(settings.node_selector);
+        }
         let volumes = self.volumes();
         if !volumes.is_empty() {
             spec["volumes"] = volumes.into();
         }
         if let Some(secret) = &self.site.settings.image_pull_secret {
             spec["imagePullSecrets"] = json!([{ "name": secret }]);
-        }
-        if let Some(class) = &self.site.settings.priority_class {
-            spec["priorityClassName"] = class.clone().into();
         }
         if matches!(place, Place::Peer(_)) {
             spec["subdomain"] = self.peers().into();
@@ -56,24 +67,31 @@ impl Part<'_> {
         if !affinity.is_empty() {
             spec["affinity"] = affinity.into();
         }
-        if choice.products.is_empty() {
-            return json!({ "metadata": { "labels": labels }, "spec": spec });
+        let tolerations = settings.tolerations(self.workload.gpus() > 0);
+        if !tolerations.is_empty() {
+            spec["tolerations"] = json!(tolerations);
         }
-        // Clusters keep others away from nodes with GPUs by this taint, and most let a resource request pass it by itself.
-        spec["tolerations"] = json!([{ "key": GPU_RESOURCE, "operator": "Exists", "effect": "NoSchedule" }]);
-        json!({ "metadata": { "labels": labels }, "spec": spec })
+        let mut metadata = json!({ "labels": labels });
+        if !settings.annotations.is_empty() {
+            metadata["annotations"] = json!(settings.annotations);
+        }
+        json!({ "metadata": metadata, "spec": spec })
     }
 
     fn affinity(&self, place: &Place, choice: &Choice) -> Map<String, Value> {
         let mut affinity = Map::new();
+        let mut terms = Vec::new();
         if !choice.products.is_empty() {
             let product = json!({ "key": GPU_PRODUCT, "operator": "In", "values": choice.products });
-            affinity.insert(
-                "nodeAffinity".into(),
-                json!({ "requiredDuringSchedulingIgnoredDuringExecution": {
-                    "nodeSelectorTerms": [{ "matchExpressions": [product] }],
-                } }),
-            );
+            terms.push(json!({ "matchExpressions": [product] }));
+        }
+        if choice.unlabelled {
+            terms.push(json!({ "matchExpressions": [{ "key": GPU_PRODUCT, "operator": "DoesNotExist" }] }));
+        }
+        if !terms.is_empty() {
+            let required =
+                json!({ "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": terms } });
+            affinity.insert("nodeAffinity".into(), required);
         }
         if let (Some(index), Some(_)) = (place.replica(), place.rank_label()) {
             let mut peers = self.selector();
@@ -98,7 +116,7 @@ impl Part<'_> {
             "image": image,
             "env": self.env(place),
             "resources": self.resources(),
-            "securityContext": { "allowPrivilegeEscalation": false },
+            "securityContext": security::of_container(self.site.settings),
         });
         if !workload.command.is_empty() {
             container["command"] = json!(workload.command);
@@ -122,16 +140,9 @@ impl Part<'_> {
         // Of a replica that spans nodes, the first pod answers for all.
         let answers = !matches!(place, Place::Worker(_) | Place::Peer(_));
         if let Some(probe) = workload.readiness.as_ref().filter(|_| answers) {
-            let mut check = match &probe.check {
-                Check::Http { port, path } => json!({ "httpGet": { "port": port, "path": path } }),
-                Check::Tcp(port) => json!({ "tcpSocket": { "port": port } }),
-                Check::Exec(command) => json!({ "exec": { "command": command } }),
-            };
-            let period = probe.period_seconds.max(1);
-            check["periodSeconds"] = period.into();
-            container["readinessProbe"] = check.clone();
-            check["failureThreshold"] = probe.timeout_seconds.div_ceil(period).max(1).into();
-            container["startupProbe"] = check;
+            for (name, probe) in probes::probes(probe, workload.kind) {
+                container[name] = probe;
+            }
         }
         container
     }

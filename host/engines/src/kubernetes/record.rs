@@ -1,17 +1,17 @@
 //! How pods become replicas: one, or one for each node that a replica spans, with what keeps others from being made.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 
 use super::Kubernetes;
-use super::kinds::Kind;
-use super::object::{JOB_INDEX, POD_INDEX, REPLICA, WORKLOAD};
-use super::pods::{Seen, see};
-use super::snapshot::{Hindrance, Snapshot, label, name, revision, uid};
-use crate::Desired;
+use super::grouping::{Number, free, group, index, newest_of_each_rank, number};
+use super::object::{REPLICA, WORKLOAD};
+use super::pods::{Seen, image, is_over, see};
+use super::snapshot::{Hindrance, label, name, revision, uid};
+use super::view::{View, end};
 use crate::replicas::{self, Handle, ReplicaRow};
 use crate::{Error, usage};
 use chandlery_package::plan::{Workload, WorkloadKind};
@@ -25,32 +25,36 @@ impl Kubernetes {
     /// Writes down how the replicas fare; says whether everything of the revision runs, and nothing else.
     pub(super) async fn record(
         &self,
-        desired: &Desired,
+        view: &View<'_>,
         rows: Vec<ReplicaRow>,
-        snapshot: &Snapshot,
         hindrance: &Hindrance,
     ) -> Result<bool, Error> {
-        let pods = snapshot.pods.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
-        let live = snapshot.objects.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        let desired = view.desired;
         // A replica keeps its number as long as its pod is there.
-        let is_there = |row: &&ReplicaRow| pods.iter().any(|pod| uid(pod) == row.id);
+        let is_there = |row: &&ReplicaRow| view.pods.iter().any(|pod| uid(pod) == row.id);
         let mut numbers: BTreeSet<_> = rows.iter().filter(is_there).map(number).collect();
         let mut found: Vec<ReplicaRow> = Vec::new();
-        for pods in group(pods) {
-            let mut row = self.replica(desired, &pods, live, snapshot, &rows, &numbers).await;
-            if let Some(reason) = &hindrance.leaves {
+        for pods in group(&view.pods) {
+            let mut row = self.replica(view, &pods, &rows, &numbers).await;
+            let refused = hindrance.refused.get(&row.workload).filter(|_| row.revision == desired.revision);
+            for reason in hindrance.leaves.iter().chain(refused) {
                 let said = [row.detail.as_str(), reason.as_str()];
                 row.detail = said.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("; ");
             }
             numbers.insert(number(&row));
             found.push(row);
         }
+        for row in view.ended(&rows, hindrance) {
+            if numbers.insert(number(&row)) {
+                found.push(row);
+            }
+        }
         for workload in &desired.plan.workloads {
             let is_it = |row: &&ReplicaRow| row.workload == workload.name && row.revision == desired.revision;
             let are = found.iter().filter(is_it).count();
             for _ in are..workload.scale.replicas_min as usize {
                 let index = free(&numbers, &workload.name, desired.revision);
-                let row = self.awaited(desired, workload, index, live, snapshot, hindrance);
+                let row = view.awaited(workload, index, hindrance);
                 numbers.insert(number(&row));
                 found.push(row);
             }
@@ -71,69 +75,29 @@ impl Kubernetes {
         Ok(found.iter().filter(|row| in_plan(row)).all(well))
     }
 
-    /// A replica that Kubernetes has not made yet.
-    fn awaited(
-        &self,
-        desired: &Desired,
-        workload: &Workload,
-        index: i64,
-        live: &[(Kind, Arc<DynamicObject>)],
-        snapshot: &Snapshot,
-        hindrance: &Hindrance,
-    ) -> ReplicaRow {
-        let Hindrance { refused, waits, .. } = hindrance;
-        let of_it = live.iter().filter(|(_, object)| {
-            label(object, WORKLOAD) == workload.name && revision(object) == desired.revision
-        });
-        let told = of_it.clone().find_map(|(_, object)| {
-            let conditions = object.data["status"]["conditions"].as_array();
-            let failure = conditions.into_iter().flatten().find(|it| {
-                it["status"] == "True"
-                    && ["ReplicaFailure", "FailureTarget"].iter().any(|kind| it["type"] == *kind)
-            });
-            let message = failure.and_then(|it| it["message"].as_str()).map(String::from);
-            message.or_else(|| snapshot.warnings.get(uid(object)).cloned())
-        });
-        let (state, detail) = match refused.get(&workload.name).or_else(|| refused.get("")) {
-            Some(reason) => (ReplicaState::Failed, reason.clone()),
-            None => {
-                let detail = waits.clone().or(told.map(|told| format!("its pod is not made: {told}")));
-                (ReplicaState::Preparing, detail.unwrap_or_else(|| "its pod is being made".into()))
-            }
-        };
-        ReplicaRow {
-            id: format!("{}.{}.r{}.{index}", desired.name, workload.name, desired.revision),
-            deployment: desired.name.clone(),
-            revision: desired.revision,
-            workload: workload.name.clone(),
-            index,
-            state,
-            detail,
-            ..ReplicaRow::default()
-        }
-    }
-
     /// The replica that these pods are: one, or one for each node that it spans.
     async fn replica(
         &self,
-        desired: &Desired,
+        view: &View<'_>,
         pods: &[&Arc<DynamicObject>],
-        live: &[(Kind, Arc<DynamicObject>)],
-        snapshot: &Snapshot,
         rows: &[ReplicaRow],
         numbers: &BTreeSet<Number>,
     ) -> ReplicaRow {
         let newest = newest_of_each_rank(pods);
         let first = newest[0];
         let revision = revision(first);
-        let workload = desired.workload(revision, label(first, WORKLOAD));
-        let former = pods.len() - newest.len();
+        let workload = view.desired.workload(revision, label(first, WORKLOAD));
+        let now = Timestamp::now();
+        let look = |pod: &DynamicObject| see(pod, view.snapshot.events.of(uid(pod)), now);
+        // Who was taken from its node did not have to be started again for what it did.
+        let is_former = |pod: &&&Arc<DynamicObject>| newest.iter().all(|it| uid(it) != uid(pod));
+        let former = pods.iter().filter(is_former).filter(|pod| !look(pod).taken_away).count();
         let mut seen: Vec<(&DynamicObject, Seen)> = Vec::new();
         for pod in &newest {
-            let mut it = see(pod, snapshot.warnings.get(uid(pod)).map(String::as_str));
+            let mut it = look(pod);
             it.restarts += i64::try_from(former).unwrap_or(0);
-            if workload.is_some_and(|workload| workload.kind == WorkloadKind::Job) {
-                judge_job(pod, live, &mut it);
+            if let Some(workload) = workload.filter(|workload| workload.kind == WorkloadKind::Job) {
+                judge_job(view, workload, pod, &mut it);
             }
             seen.push((pod, it));
         }
@@ -156,7 +120,7 @@ impl Kubernetes {
         let address = pod.data["status"]["podIP"].as_str().unwrap_or_default();
         let ports = workload.filter(|_| !address.is_empty()).map(|workload| &workload.ports);
         ReplicaRow {
-            deployment: desired.name.clone(),
+            deployment: view.desired.name.clone(),
             revision,
             workload: label(first, WORKLOAD).to_owned(),
             index: index(pod, before, numbers),
@@ -164,7 +128,7 @@ impl Kubernetes {
             node: address.into(),
             handle: Some(Handle::Pod(name(pod).into())),
             gpu_count: workload.map_or(0, |workload| i64::from(workload.gpus())),
-            program: pod.data["spec"]["containers"][0]["image"].as_str().map(String::from),
+            program: image(pod),
             restarts: seen.iter().map(|(_, it)| it.restarts).max().unwrap_or(0),
             started_at: it.started_at,
             ready_at: it.ready_at.filter(|_| state == ReplicaState::Ready),
@@ -192,7 +156,7 @@ impl Kubernetes {
             return Some(words).filter(|words| !words.is_empty());
         }
         let previous = it.state == ReplicaState::BackingOff && it.restarts > 0;
-        let lines = self.cluster.logs(name(pod), LAST_LINES, previous).await.ok()?;
+        let lines = self.cluster.logs(name(pod), label(pod, WORKLOAD), LAST_LINES, previous).await.ok()?;
         let words = lines.join(" ⏎ ");
         let from = words.char_indices().rev().nth(LAST_CHARACTERS).map_or(0, |(at, _)| at);
         let words = words[from..].to_owned();
@@ -229,57 +193,6 @@ impl Kubernetes {
     }
 }
 
-/// Pods by the replica that they are, or are a part of.
-fn group(pods: &[Arc<DynamicObject>]) -> Vec<Vec<&Arc<DynamicObject>>> {
-    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for pod in pods {
-        let part = match label(pod, REPLICA) {
-            "" => name(pod),
-            replica => replica,
-        };
-        groups.entry((label(pod, WORKLOAD), revision(pod), part)).or_default().push(pod);
-    }
-    groups.into_values().collect()
-}
-
-/// Of pods that were made in each other's place the last one, the first node's before the others.
-fn newest_of_each_rank<'a>(pods: &[&'a Arc<DynamicObject>]) -> Vec<&'a Arc<DynamicObject>> {
-    let mut newest: BTreeMap<i64, &Arc<DynamicObject>> = BTreeMap::new();
-    for pod in pods {
-        let made = |pod: &DynamicObject| pod.metadata.creation_timestamp.clone();
-        let held = newest.entry(node_rank(pod)).or_insert(pod);
-        if made(held) < made(pod) {
-            *held = pod;
-        }
-    }
-    newest.into_values().collect()
-}
-
-/// Which of its replica's nodes a pod runs on.
-fn node_rank(pod: &DynamicObject) -> i64 {
-    let by_label = [JOB_INDEX, POD_INDEX].into_iter().find_map(|it| label(pod, it).parse().ok());
-    by_label.unwrap_or(0)
-}
-
-/// A workload, a revision, and which of its replicas.
-type Number = (String, i64, i64);
-
-fn number(row: &ReplicaRow) -> Number {
-    (row.workload.clone(), row.revision, row.index)
-}
-
-/// The first number that no replica has.
-fn free(numbers: &BTreeSet<Number>, workload: &str, revision: i64) -> i64 {
-    (0..).find(|index| !numbers.contains(&(workload.to_owned(), revision, *index))).unwrap_or(0)
-}
-
-/// Which of its workload's replicas a pod is.
-fn index(pod: &DynamicObject, before: Option<&ReplicaRow>, numbers: &BTreeSet<Number>) -> i64 {
-    let by_label = [REPLICA, POD_INDEX].into_iter().find_map(|it| label(pod, it).parse().ok());
-    let known = by_label.or(before.map(|before| before.index));
-    known.unwrap_or_else(|| free(numbers, label(pod, WORKLOAD), revision(pod)))
-}
-
 /// States from the worst to the best.
 fn rank(state: ReplicaState) -> u8 {
     match state {
@@ -293,15 +206,18 @@ fn rank(state: ReplicaState) -> u8 {
     }
 }
 
-/// A job's pod that has failed is tried again until its Job has failed.
-fn judge_job(pod: &DynamicObject, live: &[(Kind, Arc<DynamicObject>)], it: &mut Seen) {
-    let owner = label(pod, "batch.kubernetes.io/job-name");
-    let job = live.iter().find(|(kind, object)| *kind == Kind::Job && name(object) == owner);
-    let conditions = job.and_then(|(_, job)| job.data["status"]["conditions"].as_array());
-    let has_failed =
-        conditions.into_iter().flatten().any(|it| it["type"] == "Failed" && it["status"] == "True");
-    if it.state == ReplicaState::Failed && !has_failed {
-        it.state = ReplicaState::BackingOff;
-        it.detail = format!("{}; tried again in a while", it.detail);
+/// A job's pod that has failed is tried again until its Job has failed. One that was taken from its node is no try.
+fn judge_job(view: &View<'_>, workload: &Workload, pod: &DynamicObject, it: &mut Seen) {
+    let index = label(pod, REPLICA).parse().ok();
+    let job = index.and_then(|index| view.job(workload, revision(pod), index));
+    let has_failed = job.and_then(end).is_some_and(|(succeeded, _)| !succeeded);
+    if it.state != ReplicaState::Failed || !is_over(pod) || has_failed {
+        return;
     }
+    let (state, next) = match it.taken_away {
+        true => (ReplicaState::Preparing, "another pod is made in its place"),
+        false => (ReplicaState::BackingOff, "tried again in a while"),
+    };
+    it.state = state;
+    it.detail = format!("{}; {next}", it.detail);
 }

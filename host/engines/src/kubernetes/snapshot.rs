@@ -1,11 +1,13 @@
 //! What a look at a cluster has found, and what is read from each of its objects.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kube::api::DynamicObject;
 use tokio::sync::OnceCell;
 
+use super::events::Events;
 use super::kinds::Kind;
 use super::nodes::Node;
 use super::object::{APPLIED, Object, REVISION};
@@ -15,8 +17,7 @@ pub(super) struct Snapshot {
     /// What is there of each deployment.
     pub objects: BTreeMap<String, Vec<(Kind, Arc<DynamicObject>)>>,
     pub pods: BTreeMap<String, Vec<Arc<DynamicObject>>>,
-    /// The last warning about each object, by its uid.
-    pub warnings: HashMap<String, String>,
+    pub events: Events,
     /// Nodes are looked at where something new is to be placed, once.
     pub nodes: OnceCell<Vec<Node>>,
 }
@@ -48,6 +49,13 @@ pub(super) fn is_applied(object: &Object, live: &DynamicObject) -> bool {
     name(live) == object.name && annotation(live, APPLIED) == applied
 }
 
+/// When somebody last made an object what it should be.
+pub(super) fn applied_at(object: &DynamicObject) -> Option<Timestamp> {
+    let entries = object.metadata.managed_fields.iter().flatten();
+    let applied = entries.filter(|entry| entry.operation.as_deref() == Some("Apply"));
+    applied.filter_map(|entry| entry.time.as_ref().map(|time| time.0)).max()
+}
+
 /// What keeps pods from being made.
 #[derive(Default)]
 pub(super) struct Hindrance {
@@ -56,6 +64,8 @@ pub(super) struct Hindrance {
     pub waits: Option<String>,
     /// Why what runs already is left as it is.
     pub leaves: Option<String>,
+    /// The replicas of jobs that had begun, and of which nothing is left that could say how they ended.
+    pub lost: BTreeSet<String>,
 }
 
 impl Hindrance {
