@@ -15,9 +15,13 @@ pub const CONTENT_POLICY: &str = "sandbox; default-src 'none'";
 pub const SCRIPTED_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
                                    img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// The header that says which sites may have an answer as a part of their pages; the servers' own alone where it says nothing.
+#[cfg(feature = "http")]
+pub const RESOURCE_POLICY: http::HeaderName = http::HeaderName::from_static("cross-origin-resource-policy");
+
 /// The answer, with which a browser does nothing but what the servers' own pages need: few run scripts, which
 /// have a policy of their own, and none is in anybody's frame.
-/// An answer with a policy of its own keeps that.
+/// An answer with a policy of its own, or that says itself which sites may have it, keeps that.
 #[cfg(feature = "http")]
 pub async fn protected(mut answer: axum_core::response::Response) -> axum_core::response::Response {
     use http::{HeaderName, HeaderValue, header};
@@ -30,12 +34,12 @@ pub async fn protected(mut answer: axum_core::response::Response) -> axum_core::
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = answer.headers_mut();
     for (name, value) in told {
         headers.insert(name, HeaderValue::from_static(value));
     }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
+    headers.entry(RESOURCE_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     answer
 }

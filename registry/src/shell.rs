@@ -26,6 +26,8 @@ pub const PUBLISH: &str = "/publish";
 pub const DOCS: &str = "/docs";
 /// The path of the feed of new releases.
 pub const FEED: &str = "/feeds/releases.xml";
+/// The path of the feed of advisories.
+pub const ADVISORIES_FEED: &str = "/feeds/advisories.xml";
 
 /// What a value of a query does not have as it is.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-');

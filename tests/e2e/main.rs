@@ -75,6 +75,7 @@ mod people;
 mod permissions;
 mod person;
 mod plans;
+mod plugin_pages;
 mod podman;
 mod policies;
 mod process;

@@ -1,6 +1,7 @@
 //! Every page of both servers: what it looks like, what it weighs, whether everybody can use it, and what cannot be done by it. One table
 //! has them all, and one market has something for each to show.
 
+mod fits;
 mod forms;
 mod hostile;
 mod look;

@@ -1,6 +1,7 @@
 //! The shop: pages of what is published, for whoever comes by, and what feeds and search engines read of it.
 
 mod compare;
+mod embedded;
 mod feeds;
 mod home;
 mod images;
@@ -37,6 +38,8 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/plugins/{namespace}/{name}", get(plugin::page))
         .route("/plugins/{namespace}/{name}/compare", get(compare::page))
         .route("/plugins/{namespace}/{name}/releases.xml", get(feeds::of_plugin))
+        .route("/plugins/{namespace}/{name}/advisories.xml", get(feeds::advisories_of_plugin))
+        .route("/plugins/{namespace}/{name}/badge.svg", get(embedded::badge))
         .route("/plugins/{namespace}/{name}/releases/{version}", get(release::page))
         .route("/images/{namespace}/{name}/{digest}", get(images::get))
         .route("/plan.js", get(plan::script))
@@ -46,6 +49,7 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/operator/reviews", get(reviews::page))
         .route("/operator/reviews/{namespace}/{name}/{version}", get(review::page).post(review::decide))
         .route("/feeds/releases.xml", get(feeds::all))
+        .route("/feeds/advisories.xml", get(feeds::all_advisories))
         .route("/sitemap.xml", get(robots::sitemap))
         .route("/robots.txt", get(robots::robots))
         .merge(publishing::routes())

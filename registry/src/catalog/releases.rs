@@ -135,6 +135,14 @@ pub(super) async fn version_before(db: &Db, release: &Release) -> Result<Option<
     Ok(row.map(|(Text(version),)| version))
 }
 
+/// The same with its manifest.
+pub(super) async fn release_before(db: &Db, release: &Release) -> Result<Option<ReleaseRecord>, Error> {
+    match version_before(db, release).await? {
+        Some(version) => find_release(db, &Release { plugin: release.plugin.clone(), version }).await,
+        None => Ok(None),
+    }
+}
+
 /// The advisories that are about a release, by their ids.
 async fn advised(db: &Db, release: &Release) -> Result<Vec<Advised>, Error> {
     let all = advisories(db, &release.plugin).await?;
@@ -150,6 +158,38 @@ pub(super) async fn advisories(db: &Db, plugin: &PluginId) -> Result<Vec<Advisor
             .fetch_all(db.read())
             .await?;
     Ok(rows.into_iter().map(|(Json(advisory),)| advisory).collect())
+}
+
+/// An advisory as a list of the latest has it.
+#[derive(sqlx::FromRow)]
+pub(super) struct LatestAdvisory {
+    pub(super) plugin: Text<PluginId>,
+    pub(super) body: Json<Advisory>,
+    /// When it was changed last, or withdrawn.
+    pub(super) modified_at: Text<Timestamp>,
+    /// When it was withdrawn, as it is stored; none: it holds.
+    pub(super) withdrawn_at: Option<String>,
+}
+
+/// The advisories that were changed last, those that were withdrawn included, the last one first: about one plugin, or about all that
+/// everybody may see.
+pub(super) async fn latest_advisories(
+    db: &Db,
+    plugin: Option<&PluginId>,
+    count: u32,
+) -> Result<Vec<LatestAdvisory>, Error> {
+    let rows = sqlx::query_as(
+        "select advisories.plugin, advisories.body, advisories.modified_at, advisories.withdrawn_at
+         from advisories join plugins on plugins.id = advisories.plugin
+         join namespaces on namespaces.name = plugins.namespace
+         where advisories.plugin = $1 or $1 = '' and namespaces.visibility = 'public'
+         order by advisories.modified_at desc, advisories.id limit $2",
+    )
+    .bind(plugin.map(ToString::to_string).unwrap_or_default())
+    .bind(i64::from(count))
+    .fetch_all(db.read())
+    .await?;
+    Ok(rows)
 }
 
 /// The latest releases that everybody may see and install, the last one first.

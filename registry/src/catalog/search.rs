@@ -20,9 +20,10 @@ use tokio::sync::RwLock;
 use super::error::Error;
 use super::releases::{Row, select_releases};
 use chandlery_store::Db;
+use query::Said;
 
 pub(super) use closest::must_see_or_mean;
-pub use query::{Payment, Query, SearchOrder};
+pub use query::{Harmless, Payment, Query, SearchOrder};
 
 /// How many words of the index one word of a query may stand for.
 const VARIANTS_MAX: usize = 200;
@@ -50,6 +51,8 @@ struct Index {
     words: BTreeMap<String, Vec<Score>>,
     /// For each pair of letters and length, the words that have it.
     pairs: HashMap<[u8; 2], BTreeSet<String>>,
+    /// How many plugins that everybody may see have each licence.
+    licences: BTreeMap<String, usize>,
 }
 
 /// What is known of a release beside its record.
@@ -60,7 +63,7 @@ struct Beside {
 
 struct Document {
     record: ReleaseRecord,
-    gpus: Vec<String>,
+    said: Said,
     /// Who may see it; none: anybody.
     private_to: Option<Namespace>,
     words: HashMap<String, f32>,
@@ -94,6 +97,17 @@ impl Search {
         let price_max = query.price_max.as_ref().map(|text| text.parse::<Money>()).transpose()?;
         self.refresh(db).await?;
         Ok(self.0.read().await.find(query, price_max, paging, sees))
+    }
+
+    /// The licences that most plugins have which everybody may see, and how many have each: so many, the commonest first.
+    pub async fn licences(&self, db: &Db, count: usize) -> Result<Vec<(String, usize)>, Error> {
+        self.refresh(db).await?;
+        let index = self.0.read().await;
+        let mut found: Vec<(&String, usize)> =
+            index.licences.iter().map(|(licence, plugins)| (licence, *plugins)).collect();
+        found.sort_by_key(|(_, plugins)| Reverse(*plugins));
+        found.truncate(count);
+        Ok(found.into_iter().map(|(licence, plugins)| (licence.clone(), plugins)).collect())
     }
 
     /// Plugins that everybody may see and install, with when the release was published that stands for each: so many, the newest first.
@@ -174,6 +188,10 @@ impl Index {
             *rank = None;
         }
         let Some(document) = self.documents.get_mut(number as usize).and_then(Option::take) else { return };
+        if let (None, Some(licence)) = (document.private_to, document.said.licence) {
+            self.licences.entry(licence).and_modify(|count| *count -= 1);
+            self.licences.retain(|_, count| *count > 0);
+        }
         for word in document.words.keys() {
             if let Some(plugins) = self.words.get_mut(word)
                 && let Ok(at) = plugins.binary_search_by_key(&number, |(number, _)| *number)
@@ -198,9 +216,8 @@ impl Index {
         add(plugin.namespace.as_str(), 2.0);
         add(&record.title, 3.0);
         add(&record.description, 1.0);
-        let gpus: Vec<String> =
-            manifest.iter().flat_map(|manifest| &manifest.gpus).map(|gpu| gpu.to_lowercase()).collect();
-        for word in manifest.iter().flat_map(|manifest| &manifest.keywords).chain(&gpus) {
+        let said = Said::from(manifest.as_ref());
+        for word in manifest.iter().flat_map(|manifest| &manifest.keywords).chain(&said.gpus) {
             add(word, 2.5);
         }
         for (word, weight) in &words {
@@ -213,6 +230,9 @@ impl Index {
             self.words.entry(word.clone()).or_default().push((number, *weight));
         }
         let private_to = (beside.visibility != Visibility::Public).then(|| plugin.namespace.clone());
+        if let (None, Some(licence)) = (&private_to, &said.licence) {
+            *self.licences.entry(licence.clone()).or_default() += 1;
+        }
         self.ranks.push(Some(Rank {
             worth: worth(&record),
             published: record.published_at.as_millisecond(),
@@ -220,7 +240,7 @@ impl Index {
             is_public: private_to.is_none(),
         }));
         self.numbers.entry(plugin.name.to_string()).or_default().insert(plugin.namespace, number);
-        self.documents.push(Some(Document { record, gpus, private_to, words }));
+        self.documents.push(Some(Document { record, said, private_to, words }));
     }
 
     fn find(
@@ -235,10 +255,8 @@ impl Index {
         let candidates = of_words.reduce(in_both);
         let candidates =
             candidates.unwrap_or_else(|| (0..self.ranks.len() as u32).map(|number| (number, 0.0)).collect());
-        let gpu = query.gpu.as_ref().map(|gpu| gpu.to_lowercase());
         let fits = |document: &&Document| {
-            query.fits(&document.record, price_max)
-                && gpu.as_ref().is_none_or(|gpu| document.gpus.contains(gpu))
+            query.fits(&document.record, &document.said, price_max)
                 && document.private_to.as_ref().is_none_or(&sees)
         };
         // Most ask for words alone.

@@ -1,10 +1,12 @@
-//! The operator's pages of moderation: reports, quarantine and withdrawal, accounts, and names. Each does what its command does.
+//! The operator's pages of moderation: reports, quarantine and withdrawal, accounts, and names; and the page on which anybody with an
+//! account reports a plugin. Each does what its command does.
 
 mod accounts;
 mod names;
 mod parts;
 mod quarantines;
 mod report;
+mod reporting;
 mod reports;
 
 use axum::Router;
@@ -23,6 +25,7 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
         .route("/operator/moderation/withdrawals", post(quarantines::withdraw))
         .route("/operator/moderation/accounts", get(accounts::page).post(accounts::put))
         .route("/operator/moderation/names", get(names::page).post(names::transfer))
+        .route("/plugins/{namespace}/{name}/report", get(reporting::page).post(reporting::take))
         .layer(map_response(kept_by_its_visitor))
         .with_state(catalog)
 }

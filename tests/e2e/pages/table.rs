@@ -61,6 +61,7 @@ pub const PAGES: &[Page] = &[
     asked(Visitor, "/plugins/{namespace}/{name}", "?gpus=1xl4&engine=local", 200),
     page(Visitor, "/plugins/{namespace}/{name}/compare"),
     page(Visitor, "/plugins/{namespace}/{name}/releases/{version}"),
+    asked(Visitor, "/plugins/{namespace}/{name}/report", "", 303),
     page(Visitor, "/publishers/{namespace}"),
     page(Visitor, "/pricing"),
     page(Visitor, "/consultants"),
@@ -81,6 +82,7 @@ pub const PAGES: &[Page] = &[
     // A customer.
     page(Customer, "/"),
     page(Customer, "/welcome"),
+    page(Customer, "/plugins/{namespace}/{name}/report"),
     page(Customer, "/dashboard"),
     page(Customer, "/account"),
     page(Customer, "/account/email"),
@@ -245,7 +247,7 @@ const FOR_PROGRAMS: [&str; 11] = [
     "/proof/",
     "/images/",
 ];
-const FILES: [&str; 6] = [".css", ".csv", ".js", ".json", ".txt", ".xml"];
+const FILES: [&str; 7] = [".css", ".csv", ".js", ".json", ".svg", ".txt", ".xml"];
 
 /// Whether a route that is read answers people.
 pub fn is_page(method: &str, route: &str) -> bool {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::roles::{For, Row};
 
 /// Where forms are sent that are empty here: what is in them is refused for what it says, and not for who sends it.
-const FORMS: [&str; 11] = [
+const FORMS: [&str; 12] = [
     "/billing",
     "/checkout/",
     "/dashboard/",
@@ -13,6 +13,7 @@ const FORMS: [&str; 11] = [
     "/invoices/",
     "/orders/",
     "/organisations",
+    "/plugins/",
     "/publish/",
     "/service-orders/",
     "/spend/",

@@ -32,7 +32,7 @@ const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 const FORM: [(&str, &str); 1] = [("content-type", "application/x-www-form-urlencoded")];
 /// What the forms of all pages say together.
 const FIELDS: &str = "reference=x&price=1.00+USD&offer=x&terms=x&total=x&due=x&milestone=1&account=carol&role=viewer&act=add\
-                      &domain=example.com&answer=accept";
+                      &domain=example.com&answer=accept&why=x";
 
 /// An id in a route: what precedes it there, what is another's, and what is nobody's.
 struct Id {

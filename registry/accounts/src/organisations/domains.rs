@@ -159,6 +159,23 @@ pub async fn proved(db: &Db, organisation: &Namespace) -> Result<Vec<DomainName>
     Ok(rows.into_iter().map(|(Text(domain),)| domain).collect())
 }
 
+/// The domains that the organisations which own a namespace have proved, by their names. One that is suspended speaks for nobody.
+pub async fn proved_of_namespace(db: &Db, namespace: &Namespace) -> Result<Vec<DomainName>, Error> {
+    let rows: Vec<(Text<DomainName>,)> = sqlx::query_as(
+        "select organisation_domains.domain from namespace_members
+         join organisation_domains on organisation_domains.organisation = namespace_members.account
+         where namespace_members.namespace = $1 and namespace_members.role = 'owner'
+               and organisation_domains.proved_at is not null
+               and not exists (select 1 from suspensions
+                               where suspensions.account = organisation_domains.organisation)
+         order by organisation_domains.domain",
+    )
+    .bind(namespace.as_str())
+    .fetch_all(db.read())
+    .await?;
+    Ok(rows.into_iter().map(|(Text(domain),)| domain).collect())
+}
+
 /// The domains of an organisation, by their names: 50 at most.
 pub async fn list(db: &Db, organisation: &Namespace) -> Result<Vec<OrganisationDomain>, Error> {
     let rows: Vec<Row> = sqlx::query_as(

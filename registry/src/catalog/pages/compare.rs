@@ -135,6 +135,16 @@ fn about(from: &ReleaseRecord, to: &ReleaseRecord) -> Markup {
     html! { h2 { "In short" } (table("The two releases", &columns, &rows)) }
 }
 
+/// What a release may do more or less than the one before it; nothing where it is the first.
+pub(super) fn since(before: Option<&ReleaseRecord>, record: &ReleaseRecord) -> Markup {
+    html! {
+        @if let Some(before) = before {
+            h3 { "Since " a href=(release_path(&before.release)) { (before.release.version) } }
+            (permissions_that_differ(before.manifest.as_ref(), record.manifest.as_ref()))
+        }
+    }
+}
+
 /// What one release may do more or less than another.
 pub(super) fn permissions_that_differ(from: Option<&Manifest>, to: Option<&Manifest>) -> Markup {
     let SetChanges { added: more, removed: less } = changed_permissions(from, to);

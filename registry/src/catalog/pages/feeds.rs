@@ -1,4 +1,4 @@
-//! Feeds of releases, as Atom (RFC 4287).
+//! Feeds of releases and of advisories, as Atom (RFC 4287).
 
 use axum::extract::State;
 use axum::http::{HeaderName, header};
@@ -11,12 +11,12 @@ use maud::{Markup, PreEscaped, html};
 
 use super::telling::{Base, plugin_path, release_path};
 use crate::catalog::error::Error;
-use crate::catalog::releases::{latest, releases};
+use crate::catalog::releases::{LatestAdvisory, latest, latest_advisories, releases};
 use crate::catalog::state::Catalog;
 use crate::catalog::visibility::must_see;
-use crate::shell::FEED;
+use crate::shell::{ADVISORIES_FEED, FEED};
 
-/// How many releases a feed has.
+/// How many entries a feed has.
 const SHOWN: u32 = 50;
 const ATOM: &str = "application/atom+xml; charset=utf-8";
 /// How a document of XML begins.
@@ -27,7 +27,7 @@ type Feed = ([(HeaderName, &'static str); 1], String);
 /// `/feeds/releases.xml`: the latest releases that everybody may see.
 pub(super) async fn all(State(catalog): State<Catalog>, base: Base) -> Result<Feed, Error> {
     let shown = latest(&catalog.db, SHOWN).await?;
-    Ok(answer(&feed(&base, FEED, "New releases", "/", &shown)))
+    Ok(answer(&feed(&base, FEED, "New releases", "/", &shown.iter().map(of_release).collect::<Vec<_>>())))
 }
 
 /// `/plugins/{namespace}/{name}/releases.xml`, for whoever may see the plugin.
@@ -42,15 +42,77 @@ pub(super) async fn of_plugin(
     let found = releases(&catalog.db, &plugin, &Paging::first(SHOWN)).await?;
     let path = plugin_path(&plugin);
     let title = format!("Releases of {plugin}");
-    Ok(answer(&feed(&base, &format!("{path}/releases.xml"), &title, &path, &found.items)))
+    let entries: Vec<Entry> = found.items.iter().map(of_release).collect();
+    Ok(answer(&feed(&base, &format!("{path}/releases.xml"), &title, &path, &entries)))
+}
+
+/// `/feeds/advisories.xml`: the latest advisories about plugins that everybody may see.
+pub(super) async fn all_advisories(State(catalog): State<Catalog>, base: Base) -> Result<Feed, Error> {
+    let shown = latest_advisories(&catalog.db, None, SHOWN).await?;
+    let entries: Vec<Entry> = shown.iter().map(of_advisory).collect();
+    Ok(answer(&feed(&base, ADVISORIES_FEED, "Advisories", "/", &entries)))
+}
+
+/// `/plugins/{namespace}/{name}/advisories.xml`, for whoever may see the plugin.
+pub(super) async fn advisories_of_plugin(
+    State(catalog): State<Catalog>,
+    principal: Principal,
+    base: Base,
+    Path((namespace, name)): Path<(Namespace, PluginName)>,
+) -> Result<Feed, Error> {
+    let plugin = PluginId { namespace, name };
+    must_see(&catalog.db, &principal, &plugin).await?;
+    let shown = latest_advisories(&catalog.db, Some(&plugin), SHOWN).await?;
+    let path = plugin_path(&plugin);
+    let entries: Vec<Entry> = shown.iter().map(of_advisory).collect();
+    let title = format!("Advisories about {plugin}");
+    Ok(answer(&feed(&base, &format!("{path}/advisories.xml"), &title, &path, &entries)))
+}
+
+/// What a feed tells of.
+struct Entry {
+    /// The path that it is known by.
+    id: String,
+    /// The path of the page that shows it.
+    page: String,
+    title: String,
+    updated: Timestamp,
+    author: Namespace,
+    summary: String,
+}
+
+fn of_release(record: &ReleaseRecord) -> Entry {
+    let page = release_path(&record.release);
+    Entry {
+        id: page.clone(),
+        page,
+        title: format!("{} {}", record.title, record.release.version),
+        updated: record.published_at,
+        author: record.release.plugin.namespace.clone(),
+        summary: record.description.clone(),
+    }
+}
+
+fn of_advisory(latest: &LatestAdvisory) -> Entry {
+    let (advisory, plugin) = (&latest.body.0, &latest.plugin.0);
+    let severity = advisory.database_specific.severity;
+    let state = if latest.withdrawn_at.is_some() { "withdrawn" } else { severity.as_str() };
+    Entry {
+        id: format!("/api/v1/advisories/{}", advisory.id),
+        page: plugin_path(plugin),
+        title: format!("{plugin}: {} ({state})", advisory.summary),
+        updated: latest.modified_at.0,
+        author: plugin.namespace.clone(),
+        summary: advisory.details.clone(),
+    }
 }
 
 fn answer(feed: &Markup) -> Feed {
     ([(header::CONTENT_TYPE, ATOM)], feed.0.clone())
 }
 
-fn feed(base: &Base, own: &str, title: &str, of: &str, records: &[ReleaseRecord]) -> Markup {
-    let updated = records.iter().map(|record| record.published_at).max().unwrap_or(Timestamp::UNIX_EPOCH);
+fn feed(base: &Base, own: &str, title: &str, of: &str, entries: &[Entry]) -> Markup {
+    let updated = entries.iter().map(|entry| entry.updated).max().unwrap_or(Timestamp::UNIX_EPOCH);
     let at = |path: &str| format!("{}{path}", base.0);
     html! {
         (DECLARATION)
@@ -60,15 +122,14 @@ fn feed(base: &Base, own: &str, title: &str, of: &str, records: &[ReleaseRecord]
             link rel="self" href=(at(own)) {}
             link rel="alternate" type="text/html" href=(at(of)) {}
             updated { (updated) }
-            @for record in records {
-                @let page = at(&release_path(&record.release));
+            @for entry in entries {
                 entry {
-                    title { (plain(&format!("{} {}", record.title, record.release.version))) }
-                    id { (page) }
-                    link rel="alternate" type="text/html" href=(page) {}
-                    updated { (record.published_at) }
-                    author { name { (record.release.plugin.namespace) } }
-                    summary { (plain(&record.description)) }
+                    title { (plain(&entry.title)) }
+                    id { (at(&entry.id)) }
+                    link rel="alternate" type="text/html" href=(at(&entry.page)) {}
+                    updated { (entry.updated) }
+                    author { name { (entry.author) } }
+                    summary { (plain(&entry.summary)) }
                 }
             }
         }

@@ -12,7 +12,7 @@ use super::telling::Base;
 use crate::catalog::error::Error;
 use crate::catalog::search::{Query, SearchOrder};
 use crate::catalog::state::Catalog;
-use crate::shell::{self, FEED, SEARCH};
+use crate::shell::{self, ADVISORIES_FEED, FEED, SEARCH};
 
 /// How many plugins each list shows.
 const SHOWN: u32 = 6;
@@ -52,7 +52,10 @@ pub(super) async fn page(
             (plugins(&featured))
             h2 { "New releases" }
             (plugins(&new))
-            p { a href=(SEARCH) { "All plugins" } " · " a href=(FEED) { "Feed of releases" } }
+            p {
+                a href=(SEARCH) { "All plugins" } " · " a href=(FEED) { "Feed of releases" }
+                " · " a href=(ADVISORIES_FEED) { "Feed of advisories" }
+            }
         }
         (for_whom(account.is_some()))
     };

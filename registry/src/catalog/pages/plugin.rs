@@ -15,10 +15,10 @@ use semver::Version;
 use super::plan::{self, Choice};
 use super::presented::{image_path, link};
 use super::telling::{Base, plugin_path, publisher_path, release_path, software};
-use super::{listing, markdown, notices, presented, proof};
+use super::{compare, embedded, listing, markdown, notices, presented, proof};
 use crate::catalog::error::Error;
 use crate::catalog::listing::find as find_listing;
-use crate::catalog::releases::{advisories, find_release, pulls, releases};
+use crate::catalog::releases::{advisories, find_release, pulls, release_before, releases};
 use crate::catalog::search::{must_see_or_mean, rank};
 use crate::catalog::state::Catalog;
 use crate::shell::{self, SEARCH};
@@ -49,6 +49,7 @@ pub(super) async fn page(
         return Ok(tried.plan().into_response());
     }
     let about = advisories(&catalog.db, &plugin).await?;
+    let before = release_before(&catalog.db, &record.release).await?;
     let readme = record.manifest.as_ref().and_then(|manifest| manifest.readme.clone());
     let readme = match readme {
         Some(text) => Some(markdown::prose(text).await?),
@@ -74,10 +75,13 @@ pub(super) async fn page(
         (presented::section(&plugin, &said))
         @if let Some(tried) = &tried { (tried.section(&path)) }
         (permissions(record.kind, record.manifest.as_ref()))
+        (compare::since(before.as_ref(), &record))
         @if let Some(readme) = &readme { h2 { "Readme" } (readme) }
         (proof::proof(&base, &record))
         (notices::advisories(&about))
         (list(&path, &listed, &about))
+        (embedded::section(&base, &record))
+        p { a href=(format!("{path}/report")) { "Report this plugin" } }
     };
     let head = Head {
         feed: Some(format!("{path}/releases.xml")),
@@ -128,7 +132,10 @@ fn about(record: &ReleaseRecord, pulled: u64) -> Vec<(&'static str, Markup)> {
             "Version",
             html! { a href=(release_path(release)) { (release.version) } ", " (day(record.published_at)) },
         ),
-        ("Price", html! { (listing::price(record)) }),
+        (
+            "Price",
+            html! { (listing::price(record)) @if record.price.is_some() { ", on these " a href="/terms" { "terms" } } },
+        ),
         ("Pulls", html! { (number(pulled)) }),
         ("Size", html! { (chandlery_pages::bytes(record.component_bytes)) }),
     ];
@@ -179,6 +186,7 @@ fn list(path: &str, page: &Page<ReleaseRecord>, about: &[Advisory]) -> Markup {
         (next_page(next.as_deref()))
         p {
             a href=(format!("{path}/releases.xml")) { "Feed of its releases" }
+            " · " a href=(format!("{path}/advisories.xml")) { "Feed of its advisories" }
             @if page.items.len() > 1 { " · " a href=(format!("{path}/compare")) { "Compare releases" } }
         }
     }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use chandlery_accounts::Principal;
+use chandlery_accounts::organisations::domains;
 use chandlery_edge::{Path, Query as Asked};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{KeyRecord, Paging};
@@ -33,11 +34,16 @@ pub(super) async fn page(
         Query { publisher: Some(namespace.clone()), order: Some(SearchOrder::Name), ..Query::default() };
     let found = catalog.search.find(&catalog.db, &of_it, &paging, |_| true).await?;
     let keys = keys(&catalog.db, &namespace, &Paging::first(KEYS_SHOWN)).await?;
+    let domains = domains::proved_of_namespace(&catalog.db, &namespace).await?;
     let path = publisher_path(&namespace);
     let next = found.next.as_deref().map(|after| format!("{path}?after={after}"));
     let content = html! {
         (crumbs(&[Link { path: SEARCH, name: "Plugins" }], namespace.as_str()))
         h1 { (namespace) }
+        @if !domains.is_empty() {
+            p.badges { @for domain in &domains { (badge(Tone::Good, domain.as_str())) } }
+            p.note { "Domains that an organisation which owns this namespace has proved by DNS to be its own." }
+        }
         h2 { "Plugins" }
         @if found.items.is_empty() {
             (empty("This publisher has no plugin that can be installed.", &html! { "Look at " a href=(SEARCH) { "all plugins" } "." }))

@@ -10,10 +10,10 @@ use maud::html;
 use semver::Version;
 
 use super::plan::{self, Choice};
-use super::telling::{Base, release_path, software};
-use super::{markdown, notices, plugin, proof};
+use super::telling::{Base, plugin_path, release_path, software};
+use super::{compare, markdown, notices, plugin, proof};
 use crate::catalog::error::Error;
-use crate::catalog::releases::{find_release, logged};
+use crate::catalog::releases::{find_release, logged, release_before};
 use crate::catalog::state::Catalog;
 use crate::catalog::visibility::must_see;
 use crate::shell;
@@ -38,6 +38,7 @@ pub(super) async fn page(
     }
     let path = release_path(&release);
     let entry = logged(&catalog.db, record.log_index).await?;
+    let before = release_before(&catalog.db, &release).await?;
     let changelog = match record.manifest.as_ref().and_then(|manifest| manifest.changelog.clone()) {
         Some(text) => Some(markdown::prose(text).await?),
         None => None,
@@ -47,8 +48,10 @@ pub(super) async fn page(
         (notices::install(&record, &format_args!("{}@={}", release.plugin, release.version)))
         @if let Some(tried) = &tried { (tried.section(&path)) }
         (plugin::permissions(record.kind, record.manifest.as_ref()))
+        (compare::since(before.as_ref(), &record))
         @if let Some(changelog) = &changelog { h2 { "Changelog" } (changelog) }
         (proof::proof(&base, &record))
+        p { a href=(format!("{}/report?version={}", plugin_path(&release.plugin), release.version)) { "Report this release" } }
         @if let Some(entry) = &entry { h2 { "What the log says" } (command(entry)) }
     };
     let title = format!("{} {}", record.title, release.version);

@@ -34,6 +34,15 @@ const PRICES: [(&str, &str); 5] = [
     ("monthly", "By the month"),
     ("metered", "By use"),
 ];
+/// How many licences there are to choose from.
+const LICENCES_SHOWN: usize = 30;
+const BOUNDS: [(&str, &str); 5] = [
+    ("", "Anything"),
+    ("nothing", "Nothing"),
+    ("no-requests", "No requests"),
+    ("no-secrets", "No secrets"),
+    ("no-acts", "No change of what is deployed"),
+];
 const ORDERS: [(&str, &str); 4] =
     [("", "Best first"), ("new", "Newest first"), ("pulls", "Most pulled first"), ("name", "By name")];
 
@@ -53,6 +62,12 @@ pub(super) struct Facets {
     #[serde(default)]
     price: String,
     #[serde(default)]
+    price_max: String,
+    #[serde(default)]
+    licence: String,
+    #[serde(default)]
+    asks: String,
+    #[serde(default)]
     certified: String,
     #[serde(default)]
     order: String,
@@ -60,14 +75,16 @@ pub(super) struct Facets {
 
 impl Facets {
     fn query(&self) -> Result<Query, Error> {
-        let gpu = self.gpu.trim();
+        let typed = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         Ok(Query {
             q: self.q.chars().take(WORDS_MAX).collect(),
             kind: chosen(&self.kind)?,
             category: chosen(&self.category)?,
-            gpu: (!gpu.is_empty()).then(|| gpu.to_owned()),
-            price_max: None,
+            gpu: typed(&self.gpu),
+            price_max: typed(&self.price_max),
             price: chosen(&self.price)?,
+            licence: typed(&self.licence),
+            asks: chosen(&self.asks)?,
             publisher: chosen(&self.publisher)?,
             certified: self.is_certified(),
             order: chosen(&self.order)?,
@@ -88,6 +105,9 @@ impl Facets {
             ("gpu", &self.gpu),
             ("publisher", &self.publisher),
             ("price", &self.price),
+            ("price_max", &self.price_max),
+            ("licence", &self.licence),
+            ("asks", &self.asks),
             ("certified", &self.certified),
             ("order", &self.order),
         ];
@@ -122,9 +142,10 @@ pub(super) async fn page(
     let (operator, mine) = namespaces_seen(&catalog.db, &principal).await?;
     let sees = |namespace: &Namespace| operator || mine.contains(namespace.as_str());
     let found = catalog.search.find(&catalog.db, &query, &paging, sees).await?;
+    let licences = catalog.search.licences(&catalog.db, LICENCES_SHOWN).await?;
     let content = html! {
         h1 { "Plugins" }
-        (form(&facets))
+        (form(&facets, &licences))
         (results(&facets, &found))
     };
     let title =
@@ -134,7 +155,11 @@ pub(super) async fn page(
     Ok(shell::page(&head, principal.account.as_ref().into(), &query.q, &content))
 }
 
-fn form(facets: &Facets) -> Markup {
+/// The form. `licences` are those to choose from, each with the count of its plugins.
+fn form(facets: &Facets, licences: &[(String, usize)]) -> Markup {
+    let licences = offered(&facets.licence, licences);
+    let licences: Vec<(&str, &str)> =
+        licences.iter().map(|(licence, shown)| (licence.as_str(), shown.as_str())).collect();
     html! {
         form.card.filters method="get" action=(SEARCH) {
             div.field {
@@ -144,6 +169,12 @@ fn form(facets: &Facets) -> Markup {
             (select("kind", "Kind", &facets.kind, &KINDS))
             (select("category", "Category", &facets.category, &categories()))
             (select("price", "Price", &facets.price, &PRICES))
+            div.field {
+                label for="price_max" { "At most" }
+                input id="price_max" name="price_max" value=(facets.price_max) placeholder="10.00 USD" maxlength="40";
+            }
+            (select("licence", "Licence", &facets.licence, &licences))
+            (select("asks", "Asks for", &facets.asks, &BOUNDS))
             div.field {
                 label for="gpu" { "GPU" }
                 input id="gpu" name="gpu" value=(facets.gpu) placeholder="h100" maxlength="40";
@@ -157,6 +188,16 @@ fn form(facets: &Facets) -> Markup {
             button { "Search" }
         }
     }
+}
+
+/// The licences, after the choice of none of them, and before one that was asked for and is rarer.
+fn offered(asked: &str, licences: &[(String, usize)]) -> Vec<(String, String)> {
+    let mut offered = vec![(String::new(), "Any".to_owned())];
+    offered.extend(licences.iter().map(|(licence, count)| (licence.clone(), format!("{licence} ({count})"))));
+    if !offered.iter().any(|(licence, _)| licence == asked) {
+        offered.push((asked.to_owned(), asked.to_owned()));
+    }
+    offered
 }
 
 /// All categories, after the choice of none of them.
@@ -183,7 +224,7 @@ mod tests {
     use chandlery_package::words::Word as _;
 
     use super::*;
-    use crate::catalog::search::{Payment, SearchOrder};
+    use crate::catalog::search::{Harmless, Payment, SearchOrder};
     use chandlery_package::Kind;
     use chandlery_package::wire::Category;
 
@@ -194,12 +235,21 @@ mod tests {
             kind: "policy".into(),
             category: "security".into(),
             certified: "true".into(),
+            price_max: "10.00 USD".into(),
+            licence: "LicenseRef-\"x".into(),
+            asks: "no-secrets".into(),
             ..Facets::default()
         };
-        let expected = "/search?q=a%26b%3D%22c%22+d&kind=policy&category=security&certified=true&after=x";
+        let expected = "/search?q=a%26b%3D%22c%22+d&kind=policy&category=security&price_max=10.00+USD\
+                        &licence=LicenseRef-%22x&asks=no-secrets&certified=true&after=x";
         assert_eq!(facets.path("x"), expected);
         assert_eq!(Facets::default().path(""), "/search?after=");
-        let page = form(&facets).into_string();
+        let page = form(&facets, &[("MIT".into(), 2)]).into_string();
+        for part in
+            ["<option value=\"MIT\">MIT (2)</option>", "<option value=\"LicenseRef-&quot;x\" selected>"]
+        {
+            assert!(page.contains(part), "{part}: {page}");
+        }
         assert!(page.contains("value=\"a&amp;b=&quot;c&quot; d\""), "{page}");
         assert!(page.contains("<option value=\"policy\" selected>"), "{page}");
     }
@@ -211,6 +261,7 @@ mod tests {
         };
         assert_eq!(values(&KINDS), Kind::ALL.map(Kind::as_str));
         assert_eq!(values(&categories()), Category::ALL.map(Category::as_str));
+        assert_eq!(values(&BOUNDS), Harmless::ALL.map(Harmless::as_str));
         assert_eq!(values(&PRICES), Payment::ALL.map(Payment::as_str));
         assert_eq!(values(&ORDERS), SearchOrder::ALL[1..].iter().map(|o| o.as_str()).collect::<Vec<_>>());
         let wrong = Facets { order: "none".into(), ..Facets::default() };

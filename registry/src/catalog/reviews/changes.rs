@@ -17,7 +17,7 @@ use super::cases_of;
 use crate::catalog::differences::{changed_parameters, changed_permissions, differing};
 use crate::catalog::error::Error;
 use crate::catalog::planning::Outcome;
-use crate::catalog::releases::{find_release, version_before};
+use crate::catalog::releases::{find_release, release_before};
 use crate::catalog::state::Catalog;
 use crate::oci;
 
@@ -31,12 +31,7 @@ pub(in crate::catalog) async fn changes(
     release: &Release,
 ) -> Result<ReleaseChanges, Error> {
     let after = found(&catalog.db, release).await?;
-    let before = match version_before(&catalog.db, release).await? {
-        Some(version) => {
-            Some(found(&catalog.db, &Release { plugin: release.plugin.clone(), version }).await?)
-        }
-        None => None,
-    };
+    let before = release_before(&catalog.db, release).await?;
     let imported = match &before {
         Some(before) => imports(catalog, before).await?,
         None => BTreeSet::new(),

@@ -1,7 +1,7 @@
 //! What is searched for, and in which order it is shown.
 
 use chandlery_package::wire::{Category, ReleaseRecord};
-use chandlery_package::{Kind, Money, Namespace, Offer, Price, words};
+use chandlery_package::{Kind, Manifest, Money, Namespace, Offer, Permission, Price, words};
 use serde::Deserialize;
 
 words! {
@@ -17,6 +17,18 @@ words! {
         Pulls = "pulls",
         /// By namespace and name.
         Name = "name",
+    }
+
+    /// What a plugin does not ask to do.
+    pub enum Harmless: "bound of permissions" {
+        /// Anything: it asks for no permission.
+        Nothing = "nothing",
+        /// To send requests.
+        NoRequests = "no-requests",
+        /// To use a secret.
+        NoSecrets = "no-secrets",
+        /// To change what is deployed.
+        NoActs = "no-acts",
     }
 
     /// How a plugin is paid for.
@@ -51,6 +63,11 @@ pub struct Query {
     /// For this, as its publisher says.
     #[param(inline)]
     pub category: Option<Category>,
+    /// Under this licence, as its manifest writes it, such as `Apache-2.0`.
+    pub licence: Option<String>,
+    /// That does not ask for this.
+    #[param(inline)]
+    pub asks: Option<Harmless>,
     /// Of this namespace.
     pub publisher: Option<Namespace>,
     /// That the operator has certified.
@@ -61,9 +78,41 @@ pub struct Query {
     pub order: Option<SearchOrder>,
 }
 
+/// What a plugin is found by that its manifest alone says.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// In lower case.
+    pub(super) gpus: Vec<String>,
+    pub(super) licence: Option<String>,
+    permissions: Vec<Permission>,
+}
+
+impl From<Option<&Manifest>> for Said {
+    fn from(manifest: Option<&Manifest>) -> Self {
+        let Some(manifest) = manifest else { return Self::default() };
+        Self {
+            gpus: manifest.gpus.iter().map(|gpu| gpu.to_lowercase()).collect(),
+            licence: Some(manifest.license.clone()),
+            permissions: manifest.permissions.iter().cloned().collect(),
+        }
+    }
+}
+
+impl Harmless {
+    fn holds(self, permissions: &[Permission]) -> bool {
+        let is_asked = |permission: &Permission| match self {
+            Self::Nothing => true,
+            Self::NoRequests => matches!(permission, Permission::Http(_) | Permission::PrivateNetwork),
+            Self::NoSecrets => matches!(permission, Permission::Secret(_)),
+            Self::NoActs => matches!(permission, Permission::ActOnDeployments),
+        };
+        !permissions.iter().any(is_asked)
+    }
+}
+
 impl Query {
-    /// Whether a release is among what is searched for, apart from the words and the GPU.
-    pub(super) fn fits(&self, record: &ReleaseRecord, price_max: Option<Money>) -> bool {
+    /// Whether a release is among what is searched for, apart from the words.
+    pub(super) fn fits(&self, record: &ReleaseRecord, said: &Said, price_max: Option<Money>) -> bool {
         let offer = record.price.as_ref();
         self.kind.is_none_or(|kind| record.kind == kind)
             && self.category.is_none_or(|category| record.category == Some(category))
@@ -71,6 +120,9 @@ impl Query {
             && self.price.is_none_or(|payment| paid(offer) == payment)
             && price_max.is_none_or(|max| is_within(offer, max))
             && (!self.certified || record.certified)
+            && self.gpu.as_ref().is_none_or(|gpu| said.gpus.contains(&gpu.to_lowercase()))
+            && self.licence.as_ref().is_none_or(|licence| said.licence.as_ref() == Some(licence))
+            && self.asks.is_none_or(|bound| bound.holds(&said.permissions))
     }
 }
 

@@ -218,3 +218,49 @@ fn a_name_nearly_so_is_suggested_and_a_private_one_only_to_those_who_see_it() {
         assert_eq!(found.as_deref(), closest, "{asked}");
     }
 }
+
+#[test]
+fn what_a_manifest_says_narrows_and_licences_are_counted() {
+    let mut index = Index::default();
+    let insert = |index: &mut Index, name: &str, licence: &str, permissions: &str, visibility| {
+        let text = format!(
+            "name = \"acme:{name}\"\nversion = \"1.0.0\"\nkind = \"integration\"\ncontract = \"0.1.0\"\ntitle = \"X\"\n\
+             description = \"X.\"\nlicense = \"{licence}\"\npermissions = [{permissions}]\n"
+        );
+        let manifest = Manifest::from_toml(&text).unwrap();
+        let manifest = Some(Json(manifest));
+        index.insert(record(&format!("acme:{name}@1.0.0"), "", 0), Beside { manifest, visibility });
+    };
+    for (name, licence, permissions) in [
+        ("calls", "MIT", "\"http:example.com\""),
+        ("keeps", "MIT", "\"keyvalue\", \"secret:token\""),
+        ("acts", "Apache-2.0", "\"deployments:act\""),
+        ("pure", "Apache-2.0", ""),
+    ] {
+        insert(&mut index, name, licence, permissions, Visibility::Public);
+    }
+    insert(&mut index, "hidden", "MIT", "", Visibility::Private);
+    let found = |index: &Index, query: Query| -> Vec<String> {
+        let query = Query { order: Some(SearchOrder::Name), ..query };
+        let page = index.find(&query, None, &Paging::first(10), |_| false);
+        page.items.iter().map(|record| record.release.plugin.name.to_string()).collect()
+    };
+    for (bound, names) in [
+        (Harmless::Nothing, vec!["pure"]),
+        (Harmless::NoRequests, vec!["acts", "keeps", "pure"]),
+        (Harmless::NoSecrets, vec!["acts", "calls", "pure"]),
+        (Harmless::NoActs, vec!["calls", "keeps", "pure"]),
+    ] {
+        assert_eq!(found(&index, Query { asks: Some(bound), ..Query::default() }), names, "{bound}");
+    }
+    let under = |licence: &str| Query { licence: Some(licence.into()), ..Query::default() };
+    assert_eq!(found(&index, under("MIT")), ["calls", "keeps"]);
+    assert_eq!(found(&index, under("mit")), Vec::<String>::new());
+    let counts =
+        |index: &Index| index.licences.iter().map(|(of, count)| (of.clone(), *count)).collect::<Vec<_>>();
+    assert_eq!(counts(&index), [("Apache-2.0".to_owned(), 2), ("MIT".to_owned(), 2)], "what all may see");
+    for name in ["calls", "keeps", "hidden"] {
+        index.remove(&format!("acme:{name}").parse().unwrap());
+    }
+    assert_eq!(counts(&index), [("Apache-2.0".to_owned(), 2)]);
+}

@@ -1,7 +1,7 @@
 //! What a draft says of itself, as its page in the shop would say it, and in what it differs from the release before.
 
-use chandlery_package::wire::{Paging, ReleaseRecord};
-use chandlery_package::{Component, Manifest, PluginId, Release};
+use chandlery_package::wire::Paging;
+use chandlery_package::{Component, Manifest, PluginId};
 use chandlery_pages::{Column, Tone, banner, bytes, facts, table};
 use chandlery_store::Db;
 use maud::{Markup, html};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::catalog::drafts::Draft;
 use crate::catalog::error::Error;
 use crate::catalog::pages::{compare, markdown, plugin};
-use crate::catalog::releases::{find_release, releases, version_before};
+use crate::catalog::releases::{release_before, releases};
 use crate::catalog::search::rank;
 use crate::catalog::state::Catalog;
 
@@ -22,7 +22,7 @@ const LOOKED_AT: u32 = 100;
 pub(super) async fn says(catalog: &Catalog, draft: &Draft, component: &Component) -> Result<Markup, Error> {
     let manifest = &component.manifest;
     let release = manifest.release();
-    let before = before(&catalog.db, &release).await?;
+    let before = release_before(&catalog.db, &release).await?;
     let higher = chosen(&catalog.db, &release.plugin).await?.filter(|chosen| *chosen > release.version);
     let readme = match manifest.readme.clone() {
         Some(text) => markdown::prose(text).await?,
@@ -62,13 +62,6 @@ async fn chosen(db: &Db, plugin: &PluginId) -> Result<Option<Version>, Error> {
     let listed = releases(db, plugin, &Paging::first(LOOKED_AT)).await?.items;
     let best = listed.into_iter().find(|record| matches!(rank(record), (true, true, true, _)));
     Ok(best.map(|record| record.release.version))
-}
-
-async fn before(db: &Db, release: &Release) -> Result<Option<ReleaseRecord>, Error> {
-    match version_before(db, release).await? {
-        Some(version) => find_release(db, &Release { plugin: release.plugin.clone(), version }).await,
-        None => Ok(None),
-    }
 }
 
 fn about(draft: &Draft, component: &Component) -> Vec<(&'static str, Markup)> {
