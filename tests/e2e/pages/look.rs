@@ -1,4 +1,4 @@
-//! Each page in a browser, on a phone, a tablet and a desk, by day and by night. It fits, weighs little, stands still, asks nobody else,
+//! Each page in a browser, on a phone, a tablet, a desk and a wide one, by day and by night. It fits, weighs little, stands still, asks nobody else,
 //! has nothing to complain of, and axe-core finds no way in which somebody could not use it.
 
 use serde_json::Value;
@@ -8,13 +8,16 @@ use super::table::{PAGES, Page};
 use crate::chromium::{Chromium, Look};
 use crate::process::workspace;
 
-pub const LOOKS: [Look; 6] = [
+/// A page is seen in one of the first half, and in the one that stands as far into the other half.
+pub const LOOKS: [Look; 8] = [
     Look { width: 360, is_dark: false },
     Look { width: 360, is_dark: true },
     Look { width: 768, is_dark: false },
     Look { width: 768, is_dark: true },
-    Look { width: 1440, is_dark: false },
     Look { width: 1440, is_dark: true },
+    Look { width: 1440, is_dark: false },
+    Look { width: 1920, is_dark: true },
+    Look { width: 1920, is_dark: false },
 ];
 /// The most that a first visit of a page may load, in bytes.
 const BYTES_MAX: i64 = 150_000;
@@ -140,7 +143,8 @@ fn each_page_is_light_and_still_and_usable_by_everybody() {
     viewer.browser.begin_with(WATCH);
     let mut found = Vec::new();
     let judged = |index: usize| index % LOOKS.len();
-    let is_wanted = |index, number| in_all || judged(index) % 3 == number % 3;
+    let half = LOOKS.len() / 2;
+    let is_wanted = |index, number| in_all || judged(index) % half == number % half;
     viewer.each(is_wanted, |(index, page), (number, look)| {
         let mut faults = viewer.faults(page);
         if in_all || judged(index) == number {
