@@ -231,7 +231,7 @@ impl Registry {
             .merge(oci::routes(self.oci))
             .merge(api)
             .merge(chandlery_openapi::routes(&document))
-            .merge(web::routes(self.finance, self.styleguide))
+            .merge(web::routes(self.finance, Arc::clone(&self.catalog.search), self.styleguide))
             .merge(metrics::pages(health))
             .merge(audit::pages(accounts.clone()))
             .merge(moderation::pages(self.catalog.clone()))

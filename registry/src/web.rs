@@ -23,6 +23,8 @@ mod sign_on;
 mod tokens;
 mod welcome;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::map_response;
 use axum::routing::get;
@@ -30,10 +32,11 @@ use axum::routing::get;
 use chandlery_money::Finance;
 use chandlery_money::payouts::transactions_csv;
 
+use crate::catalog::Search;
 use crate::shell::kept_by_its_visitor;
 
 /// The routes of this room.
-pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
+pub fn routes<S>(finance: Finance, search: Arc<Search>, styleguide: bool) -> Router<S> {
     let guide = match styleguide {
         true => Router::new().route("/styleguide", get(layout::guide)),
         false => Router::new(),
@@ -45,7 +48,6 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .route("/login/sso/callback/{organisation}", get(sign_on::arrive))
         .route("/logout", axum::routing::post(session::log_out))
         .route("/register", get(register::form).post(register::open))
-        .route("/welcome", get(welcome::page))
         .route("/pricing", get(pricing::page))
         .route("/consultants", get(consultants::page))
         .route("/style.css", get(layout::style))
@@ -71,6 +73,7 @@ pub fn routes<S>(finance: Finance, styleguide: bool) -> Router<S> {
         .merge(customer::routes())
         .merge(operator::routes())
         .merge(guide)
+        .merge(welcome::routes(finance.clone(), search))
         .layer(map_response(kept_by_its_visitor))
         .with_state(finance)
 }

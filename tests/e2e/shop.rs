@@ -398,6 +398,7 @@ fn whoever_signs_up_is_led_to_a_first_deployment() {
     assert_eq!((answer.status, answer.header("location")), (303, "/welcome"), "{}", answer.text());
     let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
     let done = |cookie: &str| page(&world, "/welcome", Some(cookie)).matches(">done<").count();
+    assert!(page(&world, "/welcome", Some(&cookie)).contains("chandlery install NAMESPACE:NAME"));
     assert_eq!(done(&cookie), 1, "the account is open");
     assert!(page(&world, "/account/email", Some(&cookie)).contains("ann@example.org"));
     for path in ["/dashboard", "/account", "/welcome"] {
@@ -411,10 +412,15 @@ fn whoever_signs_up_is_led_to_a_first_deployment() {
     // The customer of this world has a host, which tells of what it has deployed, and has verified no address.
     let customer = world.customer();
     world.publisher("acme").publish(&plugin("errand"));
+    let first = page(&world, "/welcome", Some(&cookie));
+    assert!(first.contains("chandlery install acme:errand\nchandlery plan errand"), "what there is: {first}");
+    world.vendor().publish(&plugin("vllm"));
+    let first = page(&world, "/welcome", Some(&cookie));
+    assert!(first.contains("chandlery install chandlery:vllm\nchandlery plan vllm"), "{first}");
     customer.ok(&["install", "acme:errand"]);
     customer.ok(&["deploy", "errand", "--no-wait", "--name", "one", "--set", "command=[\"sleep\", \"600\"]"]);
     let session = world.session(&customer);
-    until("the host and its deployment are heard of", || (done(&session) == 4).then_some(()));
+    until("the host and its deployment are heard of", || (done(&session) == 5).then_some(()));
     assert_eq!(world.get("/welcome", &[]).0, 303);
 }
 

@@ -1,19 +1,45 @@
 //! The first steps of an account, from its sign-up to its first deployment, each with the command or the page that does it. Whether one
 //! is done is seen from what there is; nothing is kept of it.
 
-use axum::extract::State;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse as _, Response};
-use chandlery_accounts::{Account, profile, uses_programs};
+use axum::routing::get;
+use chandlery_accounts::{Account, Accounts, profile, uses_programs};
 use chandlery_money::figures::has_deployed;
 use chandlery_money::{Finance, billing};
-use chandlery_package::Namespace;
 use chandlery_package::wire::{EmailAddress, Paging};
+use chandlery_package::{Kind, Namespace, PluginId};
 use chandlery_pages::{Tone, badge, command};
 use maud::{Markup, html};
 
 use super::layout;
+use crate::catalog::{Payment, Query, Search};
 use crate::error::Error;
 use crate::shell::LogIn;
+
+/// The plugin that a first plan is of, where it is here.
+const FIRST: &str = "chandlery:vllm";
+
+/// What the page is made of.
+#[derive(Clone)]
+struct Welcome {
+    finance: Finance,
+    search: Arc<Search>,
+}
+
+impl FromRef<Welcome> for Accounts {
+    fn from_ref(welcome: &Welcome) -> Self {
+        welcome.finance.accounts.clone()
+    }
+}
+
+/// The route of the page.
+pub(super) fn routes<S>(finance: Finance, search: Arc<Search>) -> Router<S> {
+    Router::new().route("/welcome", get(page)).with_state(Welcome { finance, search })
+}
 
 /// How far an account has come.
 struct Progress {
@@ -25,6 +51,8 @@ struct Progress {
     uses_command: bool,
     has_host: bool,
     deployed: bool,
+    /// A template for a first plan; none: nothing that is free is published yet.
+    first: Option<PluginId>,
 }
 
 /// A step: what it is, whether it is done, and how it is.
@@ -35,8 +63,8 @@ struct Step {
 }
 
 /// The page `/welcome`.
-pub(super) async fn page(
-    State(finance): State<Finance>,
+async fn page(
+    State(Welcome { finance, search }): State<Welcome>,
     caller: Option<Account>,
     log_in: LogIn,
 ) -> Result<Response, Error> {
@@ -55,8 +83,26 @@ pub(super) async fn page(
         uses_command,
         has_host: deployed || !hosts.items.is_empty(),
         deployed,
+        first: first(&finance, &search).await?,
     };
     Ok(layout::page("Welcome", Some(&caller), page_of(&caller.name, &progress)).into_response())
+}
+
+/// The template that a first plan is of: the usual one or, where that is not here, the best that costs nothing.
+async fn first(finance: &Finance, search: &Search) -> Result<Option<PluginId>, Error> {
+    for words in [FIRST, ""] {
+        let query = Query {
+            q: words.into(),
+            kind: Some(Kind::Template),
+            price: Some(Payment::Free),
+            ..Query::default()
+        };
+        let found = search.find(&finance.db, &query, &Paging::first(1), |_| false).await?;
+        if let Some(record) = found.items.into_iter().next() {
+            return Ok(Some(record.release.plugin));
+        }
+    }
+    Ok(None)
 }
 
 fn page_of(account: &Namespace, progress: &Progress) -> Markup {
@@ -96,7 +142,11 @@ fn verification(progress: &Progress) -> Option<Step> {
     (progress.sends_letters || done).then_some(Step { title: "Verify your e-mail address", done, how })
 }
 
-fn use_of(account: &Namespace, progress: &Progress) -> [Step; 3] {
+fn use_of(account: &Namespace, progress: &Progress) -> [Step; 4] {
+    let (plugin, name) = match &progress.first {
+        Some(plugin) => (plugin.to_string(), plugin.name.as_str()),
+        None => ("NAMESPACE:NAME".into(), "NAME"),
+    };
     [
         Step {
             title: "Install the command, and log in",
@@ -117,14 +167,28 @@ fn use_of(account: &Namespace, progress: &Progress) -> [Step; 3] {
                 (command("export CHANDLERY_HOST_TOKEN=\"$(cat DIR/host.token)\"\nchandlery host claim"))
             },
         },
+        // Nobody tells the registry of a plan, but whoever has deployed has seen one.
         Step {
-            title: "See your first plan, and deploy it",
+            title: "See your first plan",
             done: progress.deployed,
             how: html! {
-                p { "A plan shows what would be deployed before anything is. One deployment costs nothing. "
-                    a href="/pricing" { "What more of them cost" } }
-                (command("chandlery install NAMESPACE:NAME\nchandlery plan NAME\nchandlery deploy NAME"))
-                p { a href="/search" { "Find a plugin" } }
+                p { "A plan shows what would be deployed before anything is. "
+                    code { "chandlery plan " (name) " --parameters" } " tells of its parameters." }
+                (command(&format!("chandlery install {plugin}\nchandlery plan {name}")))
+                p {
+                    @if let Some(plugin) = &progress.first {
+                        a href=(format!("/plugins/{}/{}", plugin.namespace, plugin.name)) { "Try " (plugin) " in the shop" } " · "
+                    }
+                    a href="/search" { "Find a plugin" }
+                }
+            },
+        },
+        Step {
+            title: "Deploy it",
+            done: progress.deployed,
+            how: html! {
+                p { "One deployment costs nothing. " a href="/pricing" { "What more of them cost" } }
+                (command(&format!("chandlery deploy {name}")))
             },
         },
     ]
@@ -153,21 +217,33 @@ mod tests {
         let account: Namespace = "ann".parse().unwrap();
         let marks = |verified: bool, uses_command: bool, has_host: bool, deployed: bool| {
             let asked_at = Some("ann@example.org".parse().unwrap());
-            let progress =
-                Progress { sends_letters: true, asked_at, verified, uses_command, has_host, deployed };
+            let progress = Progress {
+                sends_letters: true,
+                asked_at,
+                verified,
+                uses_command,
+                has_host,
+                deployed,
+                first: Some("acme:ocr-server".parse().unwrap()),
+            };
             let shown = page_of(&account, &progress).into_string();
             let count = |mark: &str| shown.matches(&format!(">{mark}<")).count();
             ((count("done"), count("next"), count("to do")), shown)
         };
         let (all, nothing_yet) = marks(false, false, false, false);
-        assert_eq!(all, (1, 1, 3));
+        assert_eq!(all, (1, 1, 4));
+        for part in
+            ["chandlery install acme:ocr-server\n", "chandlery deploy ocr-server", "/plugins/acme/ocr-server"]
+        {
+            assert!(nothing_yet.contains(part), "{part}: {nothing_yet}");
+        }
         assert!(nothing_yet.contains("chandlery login ann"));
         // Whoever has skipped a step is shown it next.
         let (all, shown) = marks(false, true, true, false);
-        assert_eq!(all, (3, 1, 1));
+        assert_eq!(all, (3, 1, 2));
         assert!(!shown.contains("chandlery login") && shown.contains("chandlery deploy"));
         let (all, shown) = marks(true, true, true, true);
-        assert_eq!(all, (5, 0, 0));
+        assert_eq!(all, (6, 0, 0));
         assert!(shown.contains("All is done") && !shown.contains("chandlery deploy"));
     }
 
@@ -183,6 +259,7 @@ mod tests {
                 uses_command: true,
                 has_host: true,
                 deployed: true,
+                first: None,
             };
             page_of(&account, &progress).into_string()
         };
