@@ -1,6 +1,7 @@
 //! `/figures/cohorts`: customers by the month of their first payment, and what became of them.
 
 use axum::extract::State;
+use chandlery_pages::{Column, table};
 use maud::{Markup, html};
 
 use crate::console::{self, FIGURES, Operator};
@@ -27,9 +28,9 @@ pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> 
         p { (found.definition) }
         p { a href="/api/v1/figures/cohorts.csv" { "Download as CSV" } " · " a href="/figures" { "All figures" } }
         h2 { "By count" }
-        (table("By count", &found.cohorts, by_count))
+        (by("By count", &found.cohorts, by_count))
         h2 { "By MRR" }
-        (table("By MRR", &found.cohorts, by_mrr))
+        (by("By MRR", &found.cohorts, by_mrr))
     };
     Ok(console::page(&operator, "Cohorts", FIGURES, &content))
 }
@@ -38,26 +39,26 @@ fn percent(ratio: Option<Ratio>) -> String {
     ratio.map_or("—".into(), Ratio::percent)
 }
 
-fn table(label: &str, cohorts: &[Cohort], text: impl Fn(&CohortMonth) -> String) -> Markup {
+fn by(label: &str, cohorts: &[Cohort], text: impl Fn(&CohortMonth) -> String) -> Markup {
     let months = cohorts.iter().map(|cohort| cohort.months.len()).max().unwrap_or(0).min(MONTHS_SHOWN);
     let customers: i64 = cohorts.iter().map(|cohort| cohort.customers).sum();
-    html! {
-        div.card.scroll role="region" aria-label=(label) tabindex="0" {
-            table {
-                thead { tr { th { "First paid in" } th.number { "Customers" } @for month in 0..months { th.number { (after(month)) } } } }
-                tbody {
-                    @for cohort in cohorts {
-                        tr {
-                            td { a href=(format!("/figures/{}", cohort.month)) { (cohort.month) } } td.number { (cohort.customers) }
-                            @for cell in cohort.months.iter().take(months) { td.number { (text(cell)) } }
-                            @for _ in cohort.months.len()..months { td {} }
-                        }
-                    }
-                    tr { td { "All" } td.number { (customers) } @for _ in 0..months { td {} } }
-                }
-            }
-        }
-    }
+    let names: Vec<String> = (0..months).map(after).collect();
+    let mut columns = vec![Column::Text("First paid in"), Column::Number("Customers")];
+    columns.extend(names.iter().map(|name| Column::Number(name)));
+    let row = |cohort: &Cohort| {
+        let mut cells = vec![
+            html! { a href=(format!("/figures/{}", cohort.month)) { (cohort.month) } },
+            html! { (cohort.customers) },
+        ];
+        cells.extend(cohort.months.iter().take(months).map(|cell| html! { (text(cell)) }));
+        cells.resize(columns.len(), html! {});
+        cells
+    };
+    let mut rows: Vec<Vec<Markup>> = cohorts.iter().map(row).collect();
+    let mut all = vec![html! { "All" }, html! { (customers) }];
+    all.resize(columns.len(), html! {});
+    rows.push(all);
+    table(label, &columns, &rows)
 }
 
 /// How long after the month of the first payment a month is.

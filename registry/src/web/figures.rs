@@ -1,6 +1,7 @@
 //! The operator's pages: the figures that investors ask for, what each means and is meant to be, and what a month's are made of.
 
 use axum::extract::State;
+use chandlery_pages::{Column, table};
 use maud::{Markup, html};
 
 use super::chart;
@@ -9,7 +10,9 @@ use crate::error::Error;
 use chandlery_edge::Path;
 use chandlery_money::Finance;
 use chandlery_money::figures::{figures, meaning, rows};
-use chandlery_package::wire::{Figure, Figures, MonthFigures, PostingRow, Ratio};
+use chandlery_package::wire::{
+    AccountRow, Figure, Figures, MonthFigures, PostingRow, Ratio, RefundRow, Segment, SoldRow,
+};
 use chandlery_package::{Balance, Month};
 
 /// `/figures`: the latest month that is over, the one that is not, all months, and what each figure means; for operators.
@@ -71,96 +74,103 @@ fn cards(latest: &MonthFigures) -> Markup {
 fn by_month(months: &[MonthFigures]) -> Markup {
     let shown: Vec<_> = months.iter().filter_map(|month| Some((month.month, month.mrr?))).collect();
     let taken = |amount: Option<Balance>| money(amount.map(Balance::negated));
+    let columns = [
+        Column::Text("Month"),
+        Column::Number("MRR"),
+        Column::Number("New"),
+        Column::Number("Expansion"),
+        Column::Number("Contraction"),
+        Column::Number("Churn"),
+        Column::Number("Accounts"),
+        Column::Number("NRR"),
+        Column::Number("GRR"),
+        Column::Number("Margin"),
+    ];
+    let row = |month: &MonthFigures| {
+        vec![
+            html! { a href=(format!("/figures/{}", month.month)) { (named(month)) } },
+            html! { (money(month.mrr)) },
+            html! { (money(month.new)) },
+            html! { (money(month.expansion)) },
+            html! { (taken(month.contraction)) },
+            html! { (taken(month.churn)) },
+            html! { (month.accounts) },
+            html! { (percent(month.nrr)) },
+            html! { (percent(month.grr)) },
+            html! { (percent(month.gross_margin)) },
+        ]
+    };
     html! {
         h2 { "By month" }
-        div.card.scroll role="region" aria-label="By month" tabindex="0" {
+        div.card.scroll role="region" aria-label="MRR by month, as a chart" tabindex="0" {
             (chart::bars(&shown, "MRR by month; the table below has the figures"))
-            table {
-                thead {
-                    tr {
-                        th { "Month" } th.number { "MRR" } th.number { "New" } th.number { "Expansion" } th.number { "Contraction" }
-                        th.number { "Churn" } th.number { "Accounts" } th.number { "NRR" } th.number { "GRR" } th.number { "Margin" }
-                    }
-                }
-                tbody {
-                    @for month in months.iter().rev() {
-                        tr {
-                            td { a href=(format!("/figures/{}", month.month)) { (named(month)) } }
-                            td.number { (money(month.mrr)) } td.number { (money(month.new)) } td.number { (money(month.expansion)) }
-                            td.number { (taken(month.contraction)) } td.number { (taken(month.churn)) }
-                            td.number { (month.accounts) } td.number { (percent(month.nrr)) } td.number { (percent(month.grr)) }
-                            td.number { (percent(month.gross_margin)) }
-                        }
-                    }
-                }
-            }
-            p { a href="/figures/cohorts" { "Customers by the month of their first payment" } }
         }
+        (table("By month", &columns, &months.iter().rev().map(row).collect::<Vec<_>>()))
+        p { a href="/figures/cohorts" { "Customers by the month of their first payment" } }
     }
 }
 
 /// Every figure of a month, what it is meant to be, and what it means.
 fn by_figure(found: &Figures, month: &MonthFigures) -> Markup {
-    let current = found.months.last().filter(|last| last.month != month.month);
+    let shown: Vec<&MonthFigures> =
+        [month].into_iter().chain(found.months.last().filter(|last| last.month != month.month)).collect();
+    let names: Vec<String> = shown.iter().map(|month| named(month)).collect();
+    let mut columns = vec![Column::Text("Figure")];
+    columns.extend(names.iter().map(|name| Column::Number(name)));
+    columns.extend([Column::Number("Target"), Column::Number("Difference"), Column::Text("What it means")]);
+    let row = |figure: Figure| {
+        let target = found.compared(month, figure);
+        let difference = target.as_ref().and_then(|row| row.difference.as_ref());
+        let mut cells = vec![html! { (figure.title()) }];
+        cells.extend(shown.iter().map(|month| cell(month, figure)));
+        cells.extend([
+            html! { @if let Some(row) = &target { (row.target) } },
+            html! { @if let Some(difference) = difference { (difference) } },
+            html! { div.words { (meaning(figure)) } },
+        ]);
+        cells
+    };
     html! {
         h2 { "All figures of " (named(month)) }
-        div.card.scroll role="region" aria-label="All figures" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th { "Figure" } th.number { (named(month)) }
-                        @if let Some(current) = current { th.number { (named(current)) } }
-                        th.number { "Target" } th.number { "Difference" } th { "What it means" }
-                    }
-                }
-                tbody {
-                    @for figure in Figure::ALL {
-                        @let target = found.compared(month, figure);
-                        tr {
-                            td { (figure.title()) } (cell(month, figure))
-                            @if let Some(current) = current { (cell(current, figure)) }
-                            td.number { @if let Some(row) = &target { (row.target) } }
-                            td.number { @if let Some(difference) = target.as_ref().and_then(|row| row.difference) { (difference) } }
-                            td { div.words { (meaning(figure)) } }
-                        }
-                    }
-                }
-            }
-        }
+        (table("All figures", &columns, &Figure::ALL.map(row)))
     }
 }
 
 fn cell(month: &MonthFigures, figure: Figure) -> Markup {
     html! {
         @match month.value(figure) {
-            Some(value) => td.number { (value) },
-            None => td.none { (month.shown(figure)) },
+            Some(value) => { (value) }
+            None => { span.none { (month.shown(figure)) } }
         }
     }
 }
 
 fn by_segment(latest: &MonthFigures) -> Markup {
+    let columns = [
+        Column::Text("Tier"),
+        Column::Number("Accounts"),
+        Column::Number("MRR"),
+        Column::Number("Won"),
+        Column::Number("Lost"),
+        Column::Number("CAC"),
+        Column::Number("LTV"),
+        Column::Number("LTV/CAC"),
+    ];
+    let row = |segment: &Segment| {
+        vec![
+            html! { (segment.tier) },
+            html! { (segment.accounts) },
+            html! { (money(segment.mrr)) },
+            html! { (segment.won) },
+            html! { (segment.lost) },
+            html! { (money(segment.cac)) },
+            html! { (money(segment.ltv)) },
+            html! { (times(segment.ltv_to_cac)) },
+        ]
+    };
     html! {
         h2 { "By segment, " (named(latest)) }
-        div.card.scroll role="region" aria-label="By segment" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th { "Tier" } th.number { "Accounts" } th.number { "MRR" } th.number { "Won" } th.number { "Lost" }
-                        th.number { "CAC" } th.number { "LTV" } th.number { "LTV/CAC" }
-                    }
-                }
-                tbody {
-                    @for segment in &latest.segments {
-                        tr {
-                            td { (segment.tier) } td.number { (segment.accounts) } td.number { (money(segment.mrr)) }
-                            td.number { (segment.won) } td.number { (segment.lost) } td.number { (money(segment.cac)) }
-                            td.number { (money(segment.ltv)) } td.number { (times(segment.ltv_to_cac)) }
-                        }
-                    }
-                }
-            }
-        }
+        (table("By segment", &columns, &latest.segments.iter().map(row).collect::<Vec<_>>()))
     }
 }
 
@@ -180,78 +190,94 @@ pub(super) async fn month(
             a href="/figures" { "All months" }
         }
         h2 { "Accounts" }
-        div.card.scroll role="region" aria-label="Accounts" tabindex="0" {
-            table {
-                thead { tr { th { "Account" } th { "Tier" } th { "Change" } th.number { "Before" } th.number { "Now" } th.number { "Invoice" } } }
-                tbody {
-                    @if rows.accounts.is_empty() { (none(6)) }
-                    @for row in &rows.accounts {
-                        tr {
-                            td { (row.account) } td { (row.tier) }
-                            td { @if let Some(change) = row.change { (change) } @else { "no exchange rate" } }
-                            td.number { (money(row.before)) } td.number { (money(row.now)) }
-                            td.number { a href=(format!("/api/v1/invoices/{}/page", row.invoice)) { (row.invoice) } }
-                        }
-                    }
-                }
-            }
-        }
+        (accounts(&rows.accounts))
         h2 { "Postings to revenue and expenses" }
         (postings("Postings", &rows.postings))
         h2 { "Sales, by seller" }
-        div.card.scroll role="region" aria-label="Sales, by seller" tabindex="0" {
-            table {
-                thead { tr { th { "Seller" } th { "Of" } th.number { "Sales" } th.number { "Gross" } th.number { "In GMV" } th.number { "Kept" } } }
-                tbody {
-                    @if rows.sales.is_empty() { (none(6)) }
-                    @for row in &rows.sales {
-                        tr {
-                            td { (row.seller) } td { @if row.services { "services" } @else { "plugins" } } td.number { (row.sales) }
-                            td.number { (money(Some(row.gross))) } td.number { (money(row.converted)) } td.number { (money(row.kept_converted)) }
-                        }
-                    }
-                }
-            }
-        }
+        (sales(&rows.sales))
         h2 { "Credit notes" }
-        div.card.scroll role="region" aria-label="Credit notes" tabindex="0" {
-            table {
-                thead { tr { th { "Credit note" } th.number { "Invoice" } th.number { "Given back" } th.number { "In the figures" } } }
-                tbody {
-                    @if rows.refunds.is_empty() { (none(4)) }
-                    @for row in &rows.refunds {
-                        tr {
-                            td { (row.credit_note) }
-                            td.number { @if let Some(invoice) = row.invoice { a href=(format!("/api/v1/invoices/{invoice}/page")) { (invoice) } } }
-                            td.number { (money(Some(row.amount))) } td.number { (money(row.converted)) }
-                        }
-                    }
-                }
-            }
-        }
+        (credit_notes(&rows.refunds))
         h2 { "Taken back by customers' banks for good" }
         (postings("Postings of chargebacks", &rows.chargebacks))
     };
     Ok(console::page(&operator, &format!("Figures of {month}"), FIGURES, &content))
 }
 
-fn postings(label: &str, rows: &[PostingRow]) -> Markup {
-    html! {
-        div.card.scroll role="region" aria-label=(label) tabindex="0" {
-            table {
-                thead { tr { th { "Account of the ledger" } th.number { "Posted" } th.number { "In the figures" } } }
-                tbody {
-                    @if rows.is_empty() { (none(3)) }
-                    @for row in rows {
-                        tr { td { code { (row.account) } } td.number { (money(Some(row.posted))) } td.number { (money(row.converted)) } }
-                    }
-                }
-            }
-        }
-    }
+fn accounts(rows: &[AccountRow]) -> Markup {
+    let columns = [
+        Column::Text("Account"),
+        Column::Text("Tier"),
+        Column::Text("Change"),
+        Column::Number("Before"),
+        Column::Number("Now"),
+        Column::Number("Invoice"),
+    ];
+    let row = |row: &AccountRow| {
+        vec![
+            html! { (row.account) },
+            html! { (row.tier) },
+            html! { @if let Some(change) = row.change { (change) } @else { "no exchange rate" } },
+            html! { (money(row.before)) },
+            html! { (money(row.now)) },
+            invoice(row.invoice),
+        ]
+    };
+    table("Accounts", &columns, &rows.iter().map(row).collect::<Vec<_>>())
 }
 
-/// The row of a table that has no others.
-fn none(columns: usize) -> Markup {
-    html! { tr { td colspan=(columns) { "None." } } }
+fn sales(rows: &[SoldRow]) -> Markup {
+    let columns = [
+        Column::Text("Seller"),
+        Column::Text("Of"),
+        Column::Number("Sales"),
+        Column::Number("Gross"),
+        Column::Number("In GMV"),
+        Column::Number("Kept"),
+    ];
+    let row = |row: &SoldRow| {
+        vec![
+            html! { (row.seller) },
+            html! { @if row.services { "services" } @else { "plugins" } },
+            html! { (row.sales) },
+            html! { (money(Some(row.gross))) },
+            html! { (money(row.converted)) },
+            html! { (money(row.kept_converted)) },
+        ]
+    };
+    table("Sales, by seller", &columns, &rows.iter().map(row).collect::<Vec<_>>())
+}
+
+fn credit_notes(rows: &[RefundRow]) -> Markup {
+    let columns = [
+        Column::Text("Credit note"),
+        Column::Number("Invoice"),
+        Column::Number("Given back"),
+        Column::Number("In the figures"),
+    ];
+    let row = |row: &RefundRow| {
+        vec![
+            html! { (row.credit_note) },
+            html! { @if let Some(number) = row.invoice { (invoice(number)) } },
+            html! { (money(Some(row.amount))) },
+            html! { (money(row.converted)) },
+        ]
+    };
+    table("Credit notes", &columns, &rows.iter().map(row).collect::<Vec<_>>())
+}
+
+fn invoice(number: i64) -> Markup {
+    html! { a href=(format!("/api/v1/invoices/{number}/page")) { (number) } }
+}
+
+fn postings(label: &str, rows: &[PostingRow]) -> Markup {
+    let columns =
+        [Column::Text("Account of the ledger"), Column::Number("Posted"), Column::Number("In the figures")];
+    let row = |row: &PostingRow| {
+        vec![
+            html! { code { (row.account) } },
+            html! { (money(Some(row.posted))) },
+            html! { (money(row.converted)) },
+        ]
+    };
+    table(label, &columns, &rows.iter().map(row).collect::<Vec<_>>())
 }

@@ -42,7 +42,12 @@ pub(crate) fn page(document: &Document, standing: &[(&str, String)]) -> Markup {
                         @for (what, how) in standing { dt { (what) } dd { (how) } }
                     }
                     table {
-                        thead { tr { th { "What" } th { "How much" } th { "Tax" } th.number { "Net" } } }
+                        thead {
+                            tr {
+                                th scope="col" { "What" } th scope="col" { "How much" } th scope="col" { "Tax" }
+                                th.number scope="col" { "Net" }
+                            }
+                        }
                         tbody {
                             @for line in &document.lines {
                                 tr {
