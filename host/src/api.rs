@@ -3,7 +3,6 @@
 mod access;
 mod account;
 mod deployments;
-mod extract;
 mod models;
 mod plugins;
 mod rules;

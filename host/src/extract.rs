@@ -1,6 +1,8 @@
 //! axum's extractors, which refuse with a problem that says what cannot be read.
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use std::error::Error as _;
+
+use axum::extract::rejection::{FormRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -10,17 +12,22 @@ use serde::Serialize;
 /// A JSON body.
 #[derive(FromRequest)]
 #[from_request(via(axum::Json), rejection(Refused))]
-pub(super) struct Json<T>(pub(super) T);
+pub(crate) struct Json<T>(pub(crate) T);
 
 /// The variable parts of a path.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Path), rejection(Refused))]
-pub(super) struct Path<T>(pub(super) T);
+pub(crate) struct Path<T>(pub(crate) T);
+
+/// What a form of a page sends.
+#[derive(FromRequest)]
+#[from_request(via(axum::extract::Form), rejection(Refused))]
+pub(crate) struct Form<T>(pub(crate) T);
 
 /// What the query says, each value a text.
 #[derive(FromRequestParts)]
 #[from_request(via(axum::extract::Query), rejection(Refused))]
-pub(super) struct Query<T>(pub(super) T);
+pub(crate) struct Query<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
@@ -29,7 +36,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 /// A request that cannot be read.
-pub(super) struct Refused(Problem);
+pub(crate) struct Refused(Problem);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
@@ -49,11 +56,12 @@ macro_rules! refused {
                     r#type: INVALID.word.into(),
                     title: INVALID.title.into(),
                     status: status.as_u16(),
-                    detail: rejection.body_text(),
+                    // What cannot be read says so itself; before it stand words of the framework.
+                    detail: rejection.source().map_or_else(|| rejection.body_text(), ToString::to_string),
                     remedy: None,
                 })
             }
         })*
     };
 }
-refused!(JsonRejection, PathRejection, QueryRejection);
+refused!(FormRejection, JsonRejection, PathRejection, QueryRejection);

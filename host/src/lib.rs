@@ -7,6 +7,7 @@ mod db;
 pub mod deployments;
 mod error;
 mod events;
+mod extract;
 mod host;
 pub mod installs;
 pub mod integrations;

@@ -39,16 +39,9 @@ impl Failure<'_> {
         html! {
             p.note { "Error " (self.status) }
             h1 { (self.title) }
-            p { (sentence(in_words(self.detail))) }
+            p { (sentence(self.detail)) }
             @if let Some(remedy) = self.remedy { p { (sentence(remedy)) } }
             p.actions { @for link in self.links { a href=(link.path) { (link.name) } } }
         }
     }
-}
-
-/// What was wrong with what somebody sent, without what the program made of it.
-fn in_words(detail: &str) -> &str {
-    const BEGINNINGS: [&str; 2] =
-        ["Failed to deserialize query string: ", "Failed to deserialize form body: "];
-    BEGINNINGS.iter().find_map(|beginning| detail.strip_prefix(beginning)).unwrap_or(detail)
 }

@@ -6,8 +6,8 @@ use chandlery_package::wire::host::{HostAccount, NewHostAccount};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::Json;
 use crate::error::Error;
+use crate::extract::Json;
 use crate::host::Host;
 use crate::users::About;
 

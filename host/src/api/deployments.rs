@@ -14,8 +14,8 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path, Query};
 use crate::error::Error;
+use crate::extract::{Json, Path, Query};
 use crate::host::Host;
 use crate::metering;
 use crate::users::{About, Actor};

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path, Query};
 use crate::error::Error;
+use crate::extract::{Json, Path, Query};
 use crate::host::Host;
 
 /// The routes of this chapter.

@@ -16,9 +16,9 @@ use serde_json::{Map, Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path, Query};
 use crate::audit;
 use crate::error::Error;
+use crate::extract::{Json, Path, Query};
 use crate::host::Host;
 use crate::installs::{self, RegistryClient};
 use crate::settings;

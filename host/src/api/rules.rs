@@ -8,8 +8,8 @@ use chandlery_package::wire::{Page, Paging};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Query};
 use crate::error::Error;
+use crate::extract::{Json, Query};
 use crate::host::Host;
 
 /// The routes of this chapter.

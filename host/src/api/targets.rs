@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Json, Path};
 use crate::error::Error;
+use crate::extract::{Json, Path};
 use crate::host::Host;
 
 /// The routes of this chapter.

@@ -1,6 +1,6 @@
 //! What whoever is signed in has: roles, sessions, tokens and a password.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::host::{HostSession, HostToken, Membership};
@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{door, layout, values};
 use crate::error::Error;
+use crate::extract::Form;
 use crate::host::Host;
 use crate::users::Actor;
 

@@ -1,7 +1,7 @@
 //! What may be done with a deployment: the links to it, and the pages that ask before it is done.
 
 use axum::Extension;
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::host::{Deployment, Drift, Health};
@@ -13,6 +13,7 @@ use super::values::DEPLOYMENTS;
 use super::{layout, problem};
 use crate::deployments::Error as DeploymentError;
 use crate::error::Error;
+use crate::extract::{Form, Path};
 use crate::host::Host;
 use crate::users::Actor;
 

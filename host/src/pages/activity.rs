@@ -1,6 +1,6 @@
 //! What users have done on the host, by user, act and what it is about.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use chandlery_package::wire::host::HostAct;
 use chandlery_package::wire::{Page, Paging};
 use chandlery_pages::{Column, Field, Tone, badge, checkbox, empty, minute, next_page, table};
@@ -14,6 +14,7 @@ use super::address::{address, chosen};
 use super::door::SignedIn;
 use super::layout;
 use crate::error::Error;
+use crate::extract::Query;
 use crate::host::Host;
 use crate::users::SoughtActs;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::problem::Problem;
@@ -19,6 +19,7 @@ use super::{approvers, layout, plan, problem};
 use crate::deployments::Approved;
 use crate::engines::local;
 use crate::error::Error;
+use crate::extract::{Form, Path, Query};
 use crate::host::Host;
 use crate::users::{self, About, Actor};
 

@@ -5,7 +5,7 @@ mod story;
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use chandlery_package::wire::Paging;
 use chandlery_package::wire::host::{Deployment, Replica, ReplicaState};
 use chandlery_pages::{Column, Tone, badge, banner, crumbs, facts, minute, money, table};
@@ -16,6 +16,7 @@ use super::door::SignedIn;
 use super::{actions, layout, values};
 use crate::deployments::{Detail, USED_DAYS};
 use crate::error::Error;
+use crate::extract::{Path, Query};
 use crate::host::Host;
 
 /// The page `/deployments/{name}`, with the revisions from a place on.

@@ -1,6 +1,6 @@
 //! The list of deployments, by team, target and health.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use chandlery_package::wire::host::{Health, HostRole};
 use chandlery_package::wire::{Page, Paging};
 use chandlery_pages::{Column, Field, Tone, badge, empty, next_page, select, table};
@@ -12,6 +12,7 @@ use super::door::SignedIn;
 use super::{layout, values};
 use crate::deployments::{Listed, Sought};
 use crate::error::Error;
+use crate::extract::Query;
 use crate::host::Host;
 use crate::users::Actor;
 

@@ -1,6 +1,6 @@
 //! Where whoever is signed in confirms a program that shows a code.
 
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{door, layout};
 use crate::error::Error;
+use crate::extract::{Form, Query};
 use crate::host::Host;
 use crate::users::Actor;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Extension;
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::problem::Problem;
@@ -16,6 +16,7 @@ use super::consent;
 use super::draft::{Pairs, value};
 use super::{layout, problem};
 use crate::error::Error;
+use crate::extract::{Form, Query};
 use crate::host::Host;
 use crate::installs::Prospect;
 use crate::system;

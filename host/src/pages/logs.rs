@@ -1,6 +1,6 @@
 //! What a deployment's replicas wrote last. Without a script it is the end of each log, with a link to what is newer; with one it follows.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::browser::SCRIPTED_POLICY;
@@ -14,6 +14,7 @@ use super::door::SignedIn;
 use super::values::DEPLOYMENTS;
 use super::{layout, values};
 use crate::error::Error;
+use crate::extract::{Path, Query};
 use crate::host::Host;
 
 /// How many lines of each log are shown.

@@ -1,7 +1,7 @@
 //! Going back to an earlier revision: which there are, what it would change, and the button that does just that.
 
 use axum::Extension;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::problem::Problem;
@@ -15,6 +15,7 @@ use super::values::{self, DEPLOYMENTS};
 use super::{layout, plan, problem};
 use crate::deployments::Former;
 use crate::error::Error;
+use crate::extract::{Form, Path, Query};
 use crate::host::Host;
 use crate::users::Actor;
 

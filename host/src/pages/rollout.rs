@@ -1,7 +1,7 @@
 //! How a rollout goes, until it has arrived, has failed, or was taken back: its replicas, and what has happened.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::browser::SCRIPTED_POLICY;
@@ -15,6 +15,7 @@ use super::values::{DEPLOYMENTS, label};
 use super::{actions, layout, problem, values};
 use crate::deployments::Error as DeploymentError;
 use crate::error::Error;
+use crate::extract::Path;
 use crate::host::Host;
 use crate::users::Actor;
 

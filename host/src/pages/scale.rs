@@ -1,7 +1,7 @@
 //! How many replicas of each workload run.
 
 use axum::Extension;
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::plan::Workload;
 use chandlery_package::problem::Problem;
@@ -13,6 +13,7 @@ use super::values::DEPLOYMENTS;
 use super::{layout, problem};
 use crate::deployments::Basis;
 use crate::error::Error;
+use crate::extract::{Form, Path};
 use crate::host::Host;
 use crate::users::{self, Actor};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use chandlery_package::wire::host::{Locked, SecretInfo};
 use chandlery_package::wire::{Page, Paging};
 use chandlery_package::{Permission, SecretName};
@@ -13,6 +13,7 @@ use super::address::address;
 use super::door::SignedIn;
 use super::layout;
 use crate::error::Error;
+use crate::extract::Query;
 use crate::host::Host;
 
 const PATH: &str = "/secrets";

@@ -1,6 +1,6 @@
 //! Where a user who was invited sets a password.
 
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::UserName;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{door, layout};
 use crate::error::Error;
+use crate::extract::{Form, Query};
 use crate::host::Host;
 
 #[derive(Deserialize)]

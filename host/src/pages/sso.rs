@@ -1,6 +1,6 @@
 //! Signing in at the provider: the way there, by a link, and back.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::sign_in::{Next, page};
 use super::{door, layout};
 use crate::error::Error;
+use crate::extract::Query;
 use crate::host::Host;
 
 const NOT_BEGUN: &str =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use chandlery_package::wire::host::{HostRole, HostSession, HostToken, Team, User};
 use chandlery_package::wire::{PAGE_ITEMS, Page, Paging};
 use chandlery_package::{TeamName, UserName};
@@ -13,6 +13,7 @@ use super::address::address;
 use super::door::SignedIn;
 use super::{layout, values};
 use crate::error::Error;
+use crate::extract::Query;
 use crate::host::Host;
 
 const PATH: &str = "/users";

@@ -1,7 +1,9 @@
 //! axum's extractors, which refuse in the registry's own words.
 
+use std::error::Error as _;
+
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -54,6 +56,11 @@ pub struct Path<T>(pub T);
 #[from_request(via(axum::extract::Query), rejection(Error))]
 pub struct Query<T>(pub T);
 
+/// What a form of a page sends.
+#[derive(FromRequest)]
+#[from_request(via(axum::extract::Form), rejection(Error))]
+pub struct Form<T>(pub T);
+
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         axum::Json(self.0).into_response()
@@ -69,17 +76,48 @@ macro_rules! invalid {
                         what: "a request that is no push".into(),
                         bytes_max: BODY_BYTES_MAX as u64,
                     },
-                    _ => Error::Invalid(rejection.body_text()),
+                    // What cannot be read says so itself; before it stand words of the framework.
+                    _ => Error::Invalid(
+                        rejection.source().map_or_else(|| rejection.body_text(), ToString::to_string),
+                    ),
                 }
             }
         })*
     };
 }
-invalid!(BytesRejection, JsonRejection, PathRejection, QueryRejection);
+invalid!(BytesRejection, FormRejection, JsonRejection, PathRejection, QueryRejection);
 
 #[cfg(test)]
 mod tests {
-    use super::has_nul;
+    use axum::extract::FromRequestParts as _;
+    use axum::http::Request;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Asked {
+        limit: u32,
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_says_why_and_nothing_of_who_reads_it() {
+        for (uri, found) in
+            [("/?limit=2", Ok(2)), ("/?limit=many", Err("limit: invalid digit found in string".to_owned()))]
+        {
+            let (mut parts, ()) = Request::get(uri).body(()).unwrap().into_parts();
+            let query = Query::<Asked>::from_request_parts(&mut parts, &()).await;
+            assert_eq!(query.map(|Query(asked)| asked.limit).map_err(|error| error.to_string()), found);
+        }
+        let form = Request::post("/").header("content-type", "application/x-www-form-urlencoded");
+        let form = form.body(Body::from("limit=1&limit=2")).unwrap();
+        let form = Form::<Asked>::from_request(form, &()).await.err().unwrap();
+        assert_eq!(form.to_string(), "duplicate field `limit`");
+        let json = Request::post("/").header("content-type", "application/json");
+        let json = json.body(Body::from(r#"{"limit":"many"}"#)).unwrap();
+        let json = Json::<Asked>::from_request(json, &()).await.err().unwrap().to_string();
+        assert!(json.starts_with("limit: invalid type: string \"many\", expected u32"), "{json}");
+    }
 
     #[test]
     fn an_escaped_nul_is_known_from_the_text_of_one() {

@@ -14,7 +14,7 @@ pub use allowance::Allowance;
 pub use answer::answer;
 pub use client::{Client, Network, NetworkError, Peer, Proxied, Proxies};
 pub use error::{Error, FORBIDDEN, KINDS, SECOND_FACTOR_NEEDED, TOO_LARGE, UNAUTHENTICATED};
-pub use extract::{Json, NO_TEXT, Path, Query, has_nul};
+pub use extract::{Form, Json, NO_TEXT, Path, Query, has_nul};
 pub use site::{Sender, Site};
 pub use upload::{FIELDS_BYTES_MAX, File, Part, Upload};
 

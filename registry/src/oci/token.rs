@@ -2,7 +2,7 @@
 //!
 //! <https://distribution.github.io/distribution/spec/auth/token/>
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use super::http::header as header_value;
 use super::repository::Repository;
 use super::state::Oci;
 use chandlery_accounts::{Access, Principal, bearer};
-use chandlery_edge::{Client, Json};
+use chandlery_edge::{Client, Form, Json};
 
 /// How many repositories one token may be for.
 const SCOPES_MAX: usize = 50;

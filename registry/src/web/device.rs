@@ -1,6 +1,6 @@
 //! Signing a program in that waits with a code: whoever is signed in compares the code, and confirms.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_package::wire::UserCode;
@@ -12,7 +12,7 @@ use super::layout;
 use crate::error::Error;
 use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{Account, Caller, Waiting, confirm_device, waiting_device};
-use chandlery_edge::{Client, Path};
+use chandlery_edge::{Client, Form, Path};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/device";

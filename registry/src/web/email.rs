@@ -1,6 +1,6 @@
 //! Where an account is written to, set and verified on pages.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::{AccountProfile, EmailAddress, EmailChange};
 use chandlery_pages::minute;
@@ -11,7 +11,7 @@ use super::layout;
 use crate::error::Error;
 use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{Account, Address, Caller, change_email, profile, verify_email};
-use chandlery_edge::{Client, Query};
+use chandlery_edge::{Client, Form, Query};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/email";

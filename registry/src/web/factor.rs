@@ -1,6 +1,6 @@
 //! A second factor, set up and removed on a page.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::{RecoveryCodes, SecondFactor, SecondFactorRemoval, SecondFactorSecret};
@@ -14,7 +14,7 @@ use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{
     Account, Caller, confirm_factor, factor_state, remove_factor, renew_recovery_codes, set_up_factor,
 };
-use chandlery_edge::Client;
+use chandlery_edge::{Client, Form};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/second-factor";

@@ -1,6 +1,6 @@
 //! The organisations of an account, and for which of them a session of the pages acts.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{Organisation, Paging};
@@ -13,7 +13,7 @@ use super::layout;
 use crate::error::Error;
 use crate::shell::{LogIn, ORGANISATIONS, shown_again};
 use chandlery_accounts::{Account, Caller, act_for, acting_for, organisations};
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::Finance;
 
 const ABOVE: [Link<'static>; 1] = [Link { path: "/account", name: "Account" }];

@@ -1,6 +1,6 @@
 //! Passkeys of an account, added, named and removed on a page; and the script that asks the browser for them, without which there are none.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::{NewPasskey, PasskeyChallenge, PasskeyChange, PasskeyRecord};
@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::shell::{LogIn, scripted, told};
 use chandlery_accounts::passkeys::{self, RelyingParty};
 use chandlery_accounts::{Account, Caller};
-use chandlery_edge::Client;
+use chandlery_edge::{Client, Form};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/passkeys";

@@ -1,6 +1,6 @@
 //! Another password, set on a page.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::PasswordChange;
@@ -11,7 +11,7 @@ use super::layout;
 use crate::error::Error;
 use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{Account, Caller, change_password};
-use chandlery_edge::Client;
+use chandlery_edge::{Client, Form};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/password";

@@ -1,10 +1,10 @@
 //! Opening an account on a page: what is wrong stands beside its field, and what was typed stays, but for the password.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Account, Address, Error as AccountError, PAGES, open_account};
-use chandlery_edge::Client;
+use chandlery_edge::{Client, Form};
 use chandlery_money::Finance;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Explain as _;

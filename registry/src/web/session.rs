@@ -1,6 +1,6 @@
 //! Logging in and out of the pages.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::Namespace;
@@ -14,7 +14,7 @@ use super::{layout, passkeys};
 use crate::error::Error;
 use crate::shell::{scripted, shown_again};
 use chandlery_accounts::{self as accounts, Actor, Address, Credential, PAGES, SESSION_HOURS, SessionCookie};
-use chandlery_edge::{Client, Query};
+use chandlery_edge::{Client, Form, Query};
 use chandlery_money::Finance;
 
 /// How long a session of the pages lasts.

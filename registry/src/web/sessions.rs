@@ -1,6 +1,6 @@
 //! Where an account is logged in, shown and ended on a page.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::{Page, Paging, Session};
 use chandlery_pages::{Column, minute, table};
@@ -11,7 +11,7 @@ use super::layout;
 use crate::error::Error;
 use crate::shell::LogIn;
 use chandlery_accounts::{Account, Caller, end_others, end_session, list_sessions};
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::Finance;
 use jiff::Timestamp;
 

@@ -3,7 +3,7 @@
 //! Both ways go by a page that leads on by itself. A redirect would not do: after a form, browsers follow none to another site
 //! (`form-action`), and on the way back they send no cookie that is for the registry's own pages alone (`SameSite=Strict`).
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::sign_on::{self, Onward, Returned};
 use chandlery_accounts::{Account, Address, Caller, SESSION_HOURS, SessionCookie};
-use chandlery_edge::{Client, Path, Query};
+use chandlery_edge::{Client, Form, Path, Query};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/sign-on";

@@ -1,6 +1,6 @@
 //! The tokens of an account: listed, made for machines and shown once, and ended.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::wire::{NewToken, Page, Paging, Token, TokenRecord};
@@ -12,7 +12,7 @@ use super::layout;
 use crate::error::Error;
 use crate::shell::{LogIn, shown_again};
 use chandlery_accounts::{Account, Caller, Scope, TokenPlace, end_token, list_tokens, make_token};
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::Finance;
 
 const PAGE: &str = "/account/tokens";

@@ -1,8 +1,8 @@
 //! The review of one release: what it changes, and the form by which an operator decides.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::{Client, Path};
+use chandlery_edge::{Client, Form, Path};
 use chandlery_package::wire::{
     CaseChange, NewReviewDecision, ParameterChange, ReleaseChanges, ReleaseRecord, Review, SetChanges,
     Verdict,

@@ -1,9 +1,9 @@
 //! Accounts that are suspended, and the forms that suspend and reinstate.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::suspensions;
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{NewSuspension, Paging, Suspension};
 use chandlery_pages::{Column, Field, empty, fault, minute, next_page, table};

@@ -1,9 +1,9 @@
 //! Names that go to other accounts: those that went, and the form by which one does.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::audit;
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{Act, AuditEntry, NewOwner, Paging};
 use chandlery_pages::{Column, Field, checkbox, empty, fault, minute, next_page, table};

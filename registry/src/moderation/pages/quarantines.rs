@@ -1,8 +1,8 @@
 //! What is quarantined, and the forms that quarantine, lift that, and withdraw.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_package::wire::{Paging, Quarantine};
 use chandlery_package::{Release, Subject};
 use chandlery_pages::{Column, Field, checkbox, empty, fault, minute, next_page, table};

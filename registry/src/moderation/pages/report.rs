@@ -1,8 +1,8 @@
 //! One report of abuse, and what becomes of it.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::Path;
+use chandlery_edge::{Form, Path};
 use chandlery_package::Subject;
 use chandlery_package::wire::{NewResolution, Report, ReportOutcome};
 use chandlery_pages::{Link, crumbs, facts, fault, minute, select};

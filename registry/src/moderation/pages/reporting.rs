@@ -1,9 +1,9 @@
 //! The page on which a plugin or one of its releases is reported, which does harm, or is not what it says.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Account, Caller, Principal};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_package::wire::NewReport;
 use chandlery_package::{Namespace, PluginId, PluginName, Subject};
 use chandlery_pages::{Field, Head, Link, crumbs, fault};

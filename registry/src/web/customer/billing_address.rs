@@ -1,9 +1,10 @@
 //! Whom the documents of an account are made out to, where that is, and how it is taxed.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::Account;
 use chandlery_accounts::organisations::Power;
+use chandlery_edge::Form;
 use chandlery_money::{Finance, billing};
 use chandlery_package::wire::{BillingProfile, BillingStanding};
 use chandlery_pages::{Field, Tone, badge, day, facts};

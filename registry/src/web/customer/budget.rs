@@ -1,9 +1,10 @@
 //! The present month beside its budget: a bar with words, on what it was spent, and the forms that set the budget and say which team a
 //! deployment is counted to.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::organisations::Power;
+use chandlery_edge::Form;
 use chandlery_money::{Finance, budgets};
 use chandlery_package::wire::{NewBudget, NewCostTeam, Spending, SpendingItem};
 use chandlery_package::{Currency, Money};

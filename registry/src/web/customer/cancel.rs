@@ -1,7 +1,8 @@
 //! The end of a subscription: when what is invoiced is over, or now; what each comes to, and then the end itself.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use chandlery_edge::Form;
 use chandlery_money::{Finance, billing, rails};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{EndedSubscription, NewSubscription, Subscription, SubscriptionState};

@@ -1,8 +1,8 @@
 //! A subscription to another tier, or the same one after all: what will happen and what it costs, and then the change itself.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::Finance;
 use chandlery_money::billing::{self, ForeseenChange};
 use chandlery_package::wire::{NewSubscription, SubscriptionState};

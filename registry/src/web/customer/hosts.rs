@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::organisations::Power;
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::{Finance, billing};
 use chandlery_package::wire::{ChainState, HostChain, HostSeen, Page, Paging};
 use chandlery_pages::{Column, Tone, badge, command, empty, minute, next_page, number, table};

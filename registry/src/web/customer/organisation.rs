@@ -1,9 +1,9 @@
 //! An organisation, as its members see it: who belongs to it and as what, who is invited, and which domains are its own.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::organisations::{self, OrganisationRole, Place, Power, covers, domains, has};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::Finance;
 use chandlery_package::Namespace;
 use chandlery_package::problem::Explain as _;

@@ -1,10 +1,10 @@
 //! The organisations of a person, the invitations that wait, and another one.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Account, organisations};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::Finance;
 use chandlery_package::Namespace;
 use chandlery_package::wire::{

@@ -1,9 +1,9 @@
 //! The check-out of a plugin: what it costs, with which tax, on which terms; and then the order of it.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::Finance;
 use chandlery_money::billing::{self, ForeseenOrder};
 use chandlery_package::problem::Explain as _;

@@ -1,8 +1,8 @@
 //! The check-out of a consultant's service: what it costs, and then the order of it, which is invoiced when it is accepted.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::Path;
+use chandlery_edge::{Form, Path};
 use chandlery_money::{Finance, billing, consultants};
 use chandlery_package::problem::Explain as _;
 use chandlery_package::wire::{Consultant, NewServiceOrder, Service};

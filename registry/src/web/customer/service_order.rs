@@ -1,9 +1,9 @@
 //! An order of a consultant's service: its milestones, each of which is invoiced when it is accepted.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::organisations::Power;
-use chandlery_edge::Path;
+use chandlery_edge::{Form, Path};
 use chandlery_money::{Finance, billing, consultants};
 use chandlery_package::terms;
 use chandlery_package::wire::Milestone;

@@ -1,8 +1,8 @@
 //! The one trial of an account: what it will be, and its beginning.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::Finance;
 use chandlery_money::billing::{self, TRIAL_DAYS};
 use chandlery_package::Tier;

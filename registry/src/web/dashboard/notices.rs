@@ -1,10 +1,10 @@
 //! What a partner is told of what it earns: by mail, and by webhooks, with what each was sent and what came of it.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::organisations::Power;
 use chandlery_accounts::{Account, Caller};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::{Finance, partner_notices};
 use chandlery_package::Namespace;
 use chandlery_package::wire::{

@@ -1,8 +1,8 @@
 //! What a bank line is for, as an operator says it: shown once more, and then done, all of it or nothing.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::Response;
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::{Finance, rails};
 use chandlery_package::wire::{Allotment, NewAllotment};
 use chandlery_pages::{Column, Link, crumbs, facts, table};

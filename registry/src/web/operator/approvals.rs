@@ -1,8 +1,8 @@
 //! What one operator has asked for and another approves: refunds, policies, and whatever else the rules of approval name.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::{Finance, decisions};
 use chandlery_package::wire::{ApprovalRequest, ApprovalState, Page, Paging};
 use chandlery_pages::{

@@ -1,8 +1,8 @@
 //! A dispute: what it is about, how long it may be answered, what the books hold for it, what has happened, and what can be done about it.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::reports::{self, Dispute, DisputeDetails, DisputeStep, DisputedSale};
 use chandlery_money::sharing;
 use chandlery_money::{Error as MoneyError, Finance};

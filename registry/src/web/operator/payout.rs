@@ -1,8 +1,8 @@
 //! A payout: what it is made of, and what becomes of it: it is approved or cancelled, has arrived, or came back.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::{Finance, payouts, rails};
 use chandlery_package::wire::{ExplainedPayout, Payout, PayoutItem, PayoutState, PayoutStep};
 use chandlery_package::words;

@@ -1,8 +1,8 @@
 //! The policies by which sales are shared, and the next one: tried on all sales there were before it is set.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use chandlery_edge::Query;
+use chandlery_edge::{Form, Query};
 use chandlery_money::{Finance, sharing};
 use chandlery_package::wire::{NewPolicy, Page, Paging, PolicyVersion, ReplayDifference};
 use chandlery_package::{Money, RevenueSharePolicy};

@@ -1,9 +1,9 @@
 //! A run of payouts: what it pays, its approval by another operator, and how it leaves.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::payouts::{self, Run};
 use chandlery_money::{Approved, Finance, rails};
 use chandlery_package::wire::{Payout, PayoutState, RailKind};

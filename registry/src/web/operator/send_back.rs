@@ -1,8 +1,8 @@
 //! A transfer that goes back to a customer: what it is for, how far it is, and the account that it goes to.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::{Finance, payouts, rails};
 use chandlery_package::wire::{Payee, SendBack, SendBackState};
 use chandlery_pages::{Field, Link, crumbs, facts, money};

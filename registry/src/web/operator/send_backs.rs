@@ -1,9 +1,9 @@
 //! What goes back to customers by the bank: refunds of transfers, lines that are sent back, and what a processor refuses to give back; and
 //! the bank file of all that may leave.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_edge::{Path, Query};
+use chandlery_edge::{Form, Path, Query};
 use chandlery_money::rails::SendBackTotal;
 use chandlery_money::{Finance, rails};
 use chandlery_package::wire::{Page, Paging, Payee, SendBack, SendBackState};

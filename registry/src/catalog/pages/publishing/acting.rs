@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::Response;
 use chandlery_accounts::{Caller, Role};
-use chandlery_edge::Path;
+use chandlery_edge::{Form, Path};
 use chandlery_package::wire::Deprecation;
 use chandlery_package::{
     Digest, Issuer, Namespace, PluginId, PluginName, PublisherError, Release, TrustedPublisher,

@@ -1,9 +1,9 @@
 //! A draft: what publishing would refuse, what it would say, and how it is signed.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Caller, Role, role};
-use chandlery_edge::Path;
+use chandlery_edge::{Form, Path};
 use chandlery_package::problem::Problem;
 use chandlery_package::signature::{SignedPayload, bundle};
 use chandlery_package::{Component, Digest};

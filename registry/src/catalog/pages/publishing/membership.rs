@@ -1,9 +1,9 @@
 //! What changes the team of a namespace: invitations, their answers, roles, and the end of a membership.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Caller, Role, members, own_role};
-use chandlery_edge::Path;
+use chandlery_edge::{Form, Path};
 use chandlery_package::Namespace;
 use serde::Deserialize;
 

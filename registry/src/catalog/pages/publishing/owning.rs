@@ -1,8 +1,7 @@
 //! What owners do with a namespace on its page, and what its other publishers ask them for.
 
-use axum::extract::Form;
 use axum::response::Response;
-use chandlery_edge::Path;
+use chandlery_edge::{Form, Path};
 use chandlery_package::KeyId;
 use chandlery_package::wire::NewKey;
 use jiff::Timestamp;

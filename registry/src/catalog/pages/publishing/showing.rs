@@ -1,9 +1,8 @@
 //! What publishers do with how the shop shows a plugin.
 
-use axum::extract::Form;
 use axum::response::Response;
 use bytes::Bytes;
-use chandlery_edge::{Path, Upload};
+use chandlery_edge::{Form, Path, Upload};
 use chandlery_package::Digest;
 use chandlery_package::wire::Caption;
 use serde::Deserialize;

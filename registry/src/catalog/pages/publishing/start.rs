@@ -1,9 +1,9 @@
 //! Where publishing begins: the namespaces and the drafts of whoever is logged in, and the form that uploads another.
 
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Account, Caller, Role, namespaces_of};
-use chandlery_edge::Upload;
+use chandlery_edge::{Form, Upload};
 use chandlery_package::Namespace;
 use chandlery_pages::{Column, Field, Tone, badge, empty, fault, minute, select, table};
 use futures::stream::{StreamExt as _, try_unfold};
