@@ -81,7 +81,7 @@ pub fn routes<S>(finance: Finance, search: Arc<Search>, styleguide: bool) -> Rou
 /// The pages and tables that the dashboard leads to.
 fn dashboard_lists() -> Router<Finance> {
     use dashboard::{
-        customers, disputes, earned, notices, payouts, sale, sales, statements, transactions, usage,
+        bank, customers, disputes, earned, notices, payouts, sale, sales, statements, transactions, usage,
     };
     Router::new()
         .route("/dashboard/{partner}/gross-to-net.csv", get(earned::waterfall_table))
@@ -103,6 +103,7 @@ fn dashboard_lists() -> Router<Finance> {
         .route("/dashboard/{partner}/statements/{month}", get(statements::one))
         .route("/dashboard/{partner}/statements/{month}/table.csv", get(statements::csv))
         .route("/dashboard/{partner}/disputes", get(disputes::list))
+        .route("/dashboard/{partner}/bank", get(bank::page).post(bank::write))
         .route("/dashboard/{partner}/notices", get(notices::page).post(notices::act))
         .route("/dashboard/{partner}/disputes.csv", get(disputes::csv))
         .route("/dashboard/{partner}/transactions", get(transactions::list))

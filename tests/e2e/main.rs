@@ -10,6 +10,7 @@ mod approvals;
 mod attacks;
 mod auditor;
 mod authors;
+mod bank_details;
 mod browser_publish;
 mod browsers;
 mod budgets;

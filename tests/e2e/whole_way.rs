@@ -136,10 +136,18 @@ impl Way {
             acme.publish(&bytes);
         }
         acme.ok(&[&["orders", "price", "acme:errand"], price].concat());
-        let profile =
-            acme.ok(&["payouts", "profile", "acme", "--iban", PARTNERS_IBAN, "--holder", "Acme SA"]);
-        let version = profile["version"].to_string();
-        self.world.operator().ok(&["payouts", "approve-profile", "acme", &version]);
+        browser.open("/dashboard/acme/bank");
+        browser.write("input[name=holder]", "Acme SA");
+        browser.write("input[name=iban]", PARTNERS_IBAN);
+        browser.click("form[action='/dashboard/acme/bank'] select[name=by] option[value=sepa]");
+        browser.click("form[action='/dashboard/acme/bank'] button");
+        browser.until_shows("main", "waits for an operator");
+        self.log_out();
+        self.log_in("olga", PASSWORD, "/operator/payouts/profiles");
+        browser.click("main a[href='/operator/payouts/profiles/acme/1']");
+        browser.until_shows("main", PARTNERS_IBAN);
+        browser.click("form[action='/operator/payouts/profiles/acme/1'] button");
+        browser.until_shows("main", "Approved by olga.");
         self.log_out();
         acme
     }

@@ -7,7 +7,7 @@ use chandlery_package::wire::{
     SecondFactorSecret,
 };
 use chandlery_store::{Db, Write, time};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
@@ -19,6 +19,40 @@ use crate::people::{find_account, find_within};
 use crate::second_factor::{self, has_passkeys, is_on, is_on_within};
 use crate::sessions::own_hash;
 use crate::{Account, Accounts, Caller, Error, challenge, tokens, totp};
+
+/// How long after a log-in with a second factor nobody asks for it again.
+const FRESH: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether whoever asks has a second factor: an authenticator's codes or a passkey.
+pub async fn has_factor(db: &Db, caller: &Account) -> Result<bool, Error> {
+    let mut read = db.read().acquire().await?;
+    Ok(is_on_within(&mut read, caller.person()).await? || has_passkeys(&mut read, caller.person()).await?)
+}
+
+/// Refuses whoever has a second factor and does not show it anew: neither by a code, nor by having logged in with it just now.
+pub async fn must_show_anew(
+    accounts: &Accounts,
+    client: Client,
+    caller: &Caller,
+    code: Option<&str>,
+) -> Result<(), Error> {
+    let person = caller.person();
+    if !has_factor(&accounts.db, caller).await? {
+        return Ok(());
+    }
+    if let Some(code) = code {
+        must_have_one(&accounts.db, person).await?;
+        return show_code(accounts, client, person, code).await.map(drop);
+    }
+    let is_fresh = match own_hash(caller) {
+        Some(hash) => tokens::is_log_in_since(&accounts.db, hash, Timestamp::now() - FRESH).await?,
+        None => false,
+    };
+    match is_fresh && must_have_shown(accounts, caller).await? != LogInBy::Password {
+        true => Ok(()),
+        false => Err(Error::SecondFactorNeeded(person.clone())),
+    }
+}
 
 /// Makes a secret for an account that knows its password. It counts when a first code of it is shown.
 pub async fn set_up_factor(

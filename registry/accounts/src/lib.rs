@@ -70,8 +70,8 @@ pub use email::{change_email, profile, verify_email};
 pub use enforced::{end_lapsed, end_lapsed_sign_ons};
 pub use exchanged::{end_exchanged, issue_exchanged};
 pub use factors::{
-    answer_challenge, code_owed, confirm_factor, remove_factor, remove_lost_factor, renew_recovery_codes,
-    set_up_factor,
+    answer_challenge, code_owed, confirm_factor, has_factor, must_show_anew, remove_factor,
+    remove_lost_factor, renew_recovery_codes, set_up_factor,
 };
 pub use forgetting::forget_ended;
 pub use grant::{Access, Grant};

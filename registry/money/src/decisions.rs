@@ -137,7 +137,7 @@ async fn execute(
             subscriptions::agree_within(write, actor, account, agreement, now).await.map(drop)?;
         }
         Wanted::PartnerBank { partner, version } => {
-            profiles::approve(write, actor, by, partner, *version).await.map(drop)?;
+            profiles::approve(write, actor, by, partner, *version, now).await.map(drop)?;
         }
         Wanted::HouseBank { account } => rails::set_own_account(write, actor, account).await?,
         Wanted::Seller { version } => documents::set_seller(write, actor, version, now).await?,

@@ -24,13 +24,17 @@ mod tests;
 mod told;
 pub(crate) mod write_offs;
 
-pub use approving::payout as approve;
+pub use approving::{payout as approve, profile as approve_profile};
 pub use balances::{balance, balances, currencies};
 pub use bank_account::{check_account, numbers_in, reference};
 pub use earnings::{EarningKey, PluginKey, by_month, by_plugin, transactions};
 pub(crate) use explain::explain_lot;
 pub use explain::{explain, explain_own};
 pub use handing_over::hand_over;
+pub use profiles::{
+    WAITS as PROFILE_WAITS, count_waiting as count_profiles_waiting, existing as profile,
+    in_force as profile_in_force, list as profiles, waiting as profiles_waiting, write as write_profile,
+};
 pub use proposals::{propose, propose_final, propose_run};
 pub use returns::come_back;
 pub(crate) use returns::{follow_transfer, returned};

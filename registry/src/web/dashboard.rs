@@ -2,6 +2,7 @@
 //! down to every sale, payout and ledger entry.
 
 mod asked;
+pub(super) mod bank;
 mod cards;
 pub(super) mod customers;
 pub(super) mod disputes;

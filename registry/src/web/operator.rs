@@ -17,6 +17,7 @@ mod payout;
 mod payouts;
 mod policies;
 mod policy_form;
+mod profiles;
 mod run;
 mod send_back;
 mod send_backs;
@@ -38,6 +39,8 @@ pub(super) fn routes() -> Router<Finance> {
         .route("/operator/payouts/runs/{run}", get(run::page))
         .route("/operator/payouts/runs/{run}/step", get(run::step_page).post(run::take))
         .route("/operator/payouts/runs/{run}/bank-file.xml", get(run::bank_file))
+        .route("/operator/payouts/profiles", get(profiles::list))
+        .route("/operator/payouts/profiles/{partner}/{version}", get(profiles::page).post(profiles::approve))
         .route("/operator/payouts/{id}", get(payout::page))
         .route("/operator/payouts/{id}/step", get(payout::step_page).post(payout::take))
         .route("/operator/bank", get(bank::page))

@@ -168,6 +168,8 @@ impl Story {
             acme.ok(&["listing", "screenshot", "add", "acme:ocr-server", &file, "--caption", &shows]);
         }
         operator.ok(&["certify", "acme:ocr-server"]);
+        let holder = format!("Acme SA {}", words.chars().take(40).collect::<String>());
+        acme.ok(&["payouts", "profile", "acme", "--iban", IBAN, "--holder", &holder]);
         world.vendor().publish(&plugin("vllm"));
         let about = format!("Ten years of them. {words}");
         acme.ok(&["consultants", "profile", "acme", &format!("GPU fleets {words}"), "--about", &about]);
@@ -179,6 +181,7 @@ impl Story {
             ("/services/{namespace}", "acme"),
             ("/services/{namespace}/{name}", "setup"),
             ("/plugins/{namespace}/{name}", "ocr-server"),
+            ("/profiles/{partner}/{version}", "1"),
             ("{version}", "1.0.1"),
             ("/publishers/{namespace}", "acme"),
             ("{partner}", "acme"),

@@ -437,6 +437,8 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/dashboard/{partner}/payouts/{id}", For::OwnersAndOperators, json!(null)),
         ("GET", "/dashboard/{partner}/statements/{month}", For::OwnersAndOperators, json!(null)),
         ("GET", "/dashboard/{partner}/statements/{month}/table.csv", For::OwnersAndOperators, json!(null)),
+        ("GET", "/dashboard/{partner}/bank", For::OwnersAndOperators, json!(null)),
+        ("POST", "/dashboard/{partner}/bank", For::OwnersAndOperators, json!(null)),
         ("GET", "/dashboard/{partner}/disputes", For::OwnersAndOperators, json!(null)),
         ("GET", "/dashboard/{partner}/disputes.csv", For::OwnersAndOperators, json!(null)),
     ];
@@ -479,7 +481,8 @@ pub(super) fn cases() -> Vec<Case> {
             "/api/v1/usage-records" | "/api/v1/usage-segments" | "/api/v1/usage-roots" => {
                 format!("{path}?month=2026-01")
             }
-            "/api/v1/partners/acme/payout-profile/1.0.0/approve" => path.replace("1.0.0", "1"),
+            "/api/v1/partners/acme/payout-profile/1.0.0/approve"
+            | "/operator/payouts/profiles/acme/1.0.0" => path.replace("1.0.0", "1"),
             _ => path,
         }
     };

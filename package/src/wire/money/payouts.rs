@@ -293,4 +293,7 @@ pub struct ProfileVersion {
     pub changed_by: Namespace,
     /// The operator who approved it; none: it does not hold yet.
     pub approved_by: Option<Namespace>,
+    /// From when it holds where it was approved and pays elsewhere than before; none: from its approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds_from: Option<Timestamp>,
 }

@@ -43,7 +43,7 @@ pub async fn payout(
 }
 
 /// Approves a version of how a partner is paid.
-pub(super) async fn profile(
+pub async fn profile(
     finance: &Finance,
     caller: &Caller,
     partner: &Namespace,
@@ -62,7 +62,8 @@ pub(super) async fn profile(
         }
         Verdict::Ready(request) => {
             let (actor, by) = (&caller.actor, &caller.name);
-            let approved = profiles::approve(&mut write, actor, by, partner, version).await?;
+            let now = finance.clock.now();
+            let approved = profiles::approve(&mut write, actor, by, partner, version, now).await?;
             approvals::settle(&mut write, actor, &request, ApprovalState::Done, "").await?;
             write.commit().await?;
             Ok(Approved::Done(approved))

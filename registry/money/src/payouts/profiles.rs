@@ -1,10 +1,10 @@
 //! How partners are paid. What an owner writes holds once an operator has approved it, so that nobody who stole a password can send
-//! the next payout elsewhere.
+//! the next payout elsewhere. Where another account was paid before, it waits for three days more, in which an owner may still object.
 
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, Page, Paging, PayoutProfile, ProfileVersion, Rail, Schedule};
 use chandlery_package::{Namespace, Rate};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
@@ -12,30 +12,35 @@ use super::bank_account::check_account;
 use crate::{Error, documents};
 use chandlery_accounts::audit::record;
 use chandlery_accounts::organisations::{Power, speaks_for};
-use chandlery_accounts::{Account, Actor, must_be_a_namespace, origins};
+use chandlery_accounts::{Account, Actor, Role, must_be_a_namespace, origins, tell_members, tell_operators};
 use chandlery_store::{Db, Write, time};
 
-type Row = (i64, Json<PayoutProfile>, Text<Namespace>, Option<Text<Namespace>>);
+type Row = (i64, Json<PayoutProfile>, Text<Namespace>, Option<Text<Namespace>>, Option<Text<Timestamp>>);
 
-fn read((version, Json(profile), Text(changed_by), approved_by): Row) -> ProfileVersion {
-    ProfileVersion { version, profile, changed_by, approved_by: approved_by.map(|Text(name)| name) }
+/// How long an approved profile waits that pays elsewhere than before.
+pub const WAITS: SignedDuration = SignedDuration::from_hours(72);
+
+fn read((version, Json(profile), Text(changed_by), approved_by, holds_from): Row) -> ProfileVersion {
+    ProfileVersion {
+        version,
+        profile,
+        changed_by,
+        approved_by: approved_by.map(|Text(name)| name),
+        holds_from: holds_from.map(|Text(at)| at),
+    }
 }
 
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select version, body, changed_by, approved_by from payout_profiles where partner = $1 and ",
+            "select version, body, changed_by, approved_by, holds_from from payout_profiles where partner = $1 and ",
             $condition
         )
     };
 }
 
 /// The versions of a partner's profile, the latest first.
-pub(crate) async fn list(
-    db: &Db,
-    partner: &Namespace,
-    paging: &Paging<i64>,
-) -> Result<Page<ProfileVersion>, Error> {
+pub async fn list(db: &Db, partner: &Namespace, paging: &Paging<i64>) -> Result<Page<ProfileVersion>, Error> {
     let rows: Vec<Row> = sqlx::query_as(select!("version < $2 order by version desc limit $3"))
         .bind(partner.as_str())
         .bind(paging.after().copied().unwrap_or(i64::MAX))
@@ -45,16 +50,51 @@ pub(crate) async fn list(
     Ok(paging.cut(rows, |(version, ..)| *version).map(read))
 }
 
-/// The profile that holds, and its version: by hand, where none was approved yet.
-pub(super) async fn in_force(
+/// What waits for an operator of each partner: the versions that are the latest and that nobody has approved, by partner, so many at most.
+pub async fn waiting(db: &Db, count: u32) -> Result<Vec<(Namespace, ProfileVersion)>, Error> {
+    type OfPartner = (Text<Namespace>, i64, Json<PayoutProfile>, Text<Namespace>);
+    let rows: Vec<OfPartner> = sqlx::query_as(
+        "select partner, version, body, changed_by from payout_profiles as latest
+         where approved_by is null and not exists (
+             select 1 from payout_profiles as later
+             where later.partner = latest.partner and later.version > latest.version)
+         order by partner limit $1",
+    )
+    .bind(i64::from(count))
+    .fetch_all(db.read())
+    .await?;
+    let of_partner = |(Text(partner), version, profile, changed_by): OfPartner| {
+        (partner, read((version, profile, changed_by, None, None)))
+    };
+    Ok(rows.into_iter().map(of_partner).collect())
+}
+
+/// How many partners wait for an operator to approve how they are paid.
+pub async fn count_waiting(db: &mut AnyConnection) -> Result<i64, Error> {
+    let (count,): (i64,) = sqlx::query_as(
+        "select count(*) from payout_profiles as latest
+         where approved_by is null and not exists (
+             select 1 from payout_profiles as later
+             where later.partner = latest.partner and later.version > latest.version)",
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(count)
+}
+
+/// The profile that holds at a moment, and its version: by hand, where none was approved yet.
+pub async fn in_force(
     db: &mut AnyConnection,
     partner: &Namespace,
+    now: Timestamp,
 ) -> Result<(i64, PayoutProfile), Error> {
-    let approved: Option<Row> =
-        sqlx::query_as(select!("approved_by is not null order by version desc limit 1"))
-            .bind(partner.as_str())
-            .fetch_optional(db)
-            .await?;
+    let approved: Option<Row> = sqlx::query_as(select!(
+        "approved_by is not null and (holds_from is null or holds_from <= $2) order by version desc limit 1"
+    ))
+    .bind(partner.as_str())
+    .bind(time(now))
+    .fetch_optional(db)
+    .await?;
     Ok(approved.map_or_else(|| (0, by_hand()), |(version, Json(profile), ..)| (version, profile)))
 }
 
@@ -84,8 +124,9 @@ pub(super) async fn find(
     Ok(row.map(read))
 }
 
-/// Writes a profile. What is withheld is an operator's to say; an owner's profile keeps what holds.
-pub(super) async fn write(
+/// Writes a profile, of which all owners and the operators hear. What is withheld is an operator's to say; an owner's profile keeps what
+/// holds.
+pub async fn write(
     db: &Db,
     actor: &Actor,
     caller: &Account,
@@ -103,7 +144,7 @@ pub(super) async fn write(
     let mut write = db.write().await?;
     must_be_a_namespace(&mut write, partner).await?;
     if !caller.operator {
-        profile.withheld = in_force(&mut write, partner).await?.1.withheld;
+        profile.withheld = in_force(&mut write, partner, now).await?.1.withheld;
     }
     let body = json!(profile).to_string();
     let (version,): (i64,) = sqlx::query_as(
@@ -119,8 +160,36 @@ pub(super) async fn write(
     .await?;
     let after = json!({ "version": version, "rail": profile.rail.kind() });
     record(&mut write, actor, Act::PayoutProfileWritten, partner.as_str(), Value::Null, after).await?;
+    let written = ProfileVersion {
+        version,
+        profile,
+        changed_by: caller.person().clone(),
+        approved_by: None,
+        holds_from: None,
+    };
+    announce(&mut write, partner, &written, now).await?;
     write.commit().await?;
-    Ok(ProfileVersion { version, profile, changed_by: caller.person().clone(), approved_by: None })
+    Ok(written)
+}
+
+async fn announce(
+    write: &mut Write,
+    partner: &Namespace,
+    written: &ProfileVersion,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let ProfileVersion { version, changed_by, .. } = written;
+    let key = format!("payout-profile:{partner}:{version}");
+    let title = format!("'{changed_by}' has changed how '{partner}' is paid");
+    let to_owners = format!(
+        "It holds once an operator has approved it. If that is not what the owners of '{partner}' want, write another version on the page \
+         /dashboard/{partner}/bank, and tell an operator.\n"
+    );
+    tell_members(write, partner, Role::Owner, &key, &title, &to_owners, now).await?;
+    let to_operators =
+        format!("It waits for an operator, on the page /operator/payouts/profiles/{partner}/{version}.\n");
+    tell_operators(write, &format!("{key}:operators"), &title, &to_operators, now).await?;
+    Ok(())
 }
 
 /// Lets nothing hold any more of how a partner was paid, which is by hand from then on. That sends nothing anywhere, and needs no
@@ -132,7 +201,7 @@ pub(super) async fn forget(
     partner: &Namespace,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (before, _) = in_force(write, partner).await?;
+    let (before, _) = in_force(write, partner, now).await?;
     let (version,): (i64,) = sqlx::query_as(
         "insert into payout_profiles (partner, version, body, changed_by, changed_at, approved_by)
          select $1, coalesce(max(version), 0) + 1, $2, $3, $4, $3 from payout_profiles where partner = $1
@@ -151,7 +220,7 @@ pub(super) async fn forget(
 }
 
 /// A version, or that there is none of this number.
-pub(super) async fn existing(
+pub async fn existing(
     db: &mut AnyConnection,
     partner: &Namespace,
     version: i64,
@@ -160,31 +229,41 @@ pub(super) async fn existing(
     found.ok_or_else(|| Error::NotFound(format!("payout profile {version} of '{partner}'")))
 }
 
-/// Lets a version hold that was approved.
+/// Whether both pay into an account, and into different ones. What is paid by hand is paid to whom an operator knows.
+fn pays_elsewhere(before: &Rail, after: &Rail) -> bool {
+    *before != Rail::Manual && *after != Rail::Manual && before != after
+}
+
+/// Lets a version hold that was approved: at once or, where another account was paid until now, after a while.
 pub(crate) async fn approve(
     write: &mut Write,
     actor: &Actor,
     operator: &Namespace,
     partner: &Namespace,
     version: i64,
+    now: Timestamp,
 ) -> Result<ProfileVersion, Error> {
     let found = existing(write, partner, version).await?;
     if found.approved_by.is_some() {
         return Ok(found);
     }
     must_speak_still(write, partner, &found.changed_by).await?;
-    let (before, _) = in_force(write, partner).await?;
+    let (before, profile) = in_force(write, partner, now).await?;
+    let holds_from = pays_elsewhere(&profile.rail, &found.profile.rail).then(|| now + WAITS);
     sqlx::query(
-        "update payout_profiles set approved_by = $1 where partner = $2 and version = $3 and approved_by is null",
+        "update payout_profiles set approved_by = $1, holds_from = $2
+         where partner = $3 and version = $4 and approved_by is null",
     )
     .bind(operator.as_str())
+    .bind(holds_from.map(time))
     .bind(partner.as_str())
     .bind(version)
     .execute(&mut **write)
     .await?;
-    let (before, after) = (json!({ "version": before }), json!({ "version": version }));
+    let (before, after) =
+        (json!({ "version": before }), json!({ "version": version, "holds_from": holds_from }));
     record(write, actor, Act::PayoutProfileApproved, partner.as_str(), before, after).await?;
-    Ok(ProfileVersion { approved_by: Some(operator.clone()), ..found })
+    Ok(ProfileVersion { approved_by: Some(operator.clone()), holds_from, ..found })
 }
 
 /// Refuses what somebody wrote who neither owns the namespace, nor pays for an organisation that does, nor operates the registry any more:
@@ -201,9 +280,8 @@ async fn must_speak_still(write: &mut Write, partner: &Namespace, by: &Namespace
 
 #[cfg(test)]
 mod tests {
-    use chandlery_accounts::Role;
-
     use super::*;
+    use crate::testing::at;
 
     #[tokio::test]
     async fn what_somebody_wrote_is_approved_while_they_may_write_it() {
@@ -222,9 +300,53 @@ mod tests {
                 write(db, &machine, &caller, &acme, by_hand(), Timestamp::UNIX_EPOCH).await.unwrap();
             let mut transaction = db.write().await.unwrap();
             chandlery_accounts::join(&mut transaction, &acme, by, role).await.unwrap();
-            let done = approve(&mut transaction, &machine, &operator, &acme, written.version).await;
+            let now = Timestamp::UNIX_EPOCH;
+            let done = approve(&mut transaction, &machine, &operator, &acme, written.version, now).await;
             assert_eq!(done.is_ok(), is_approved, "{by} {role}: {done:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn another_account_is_paid_three_days_after_it_was_approved() {
+        let (_folder, finance) = crate::testing::market(&[], "").await;
+        let acme = "acme".parse::<Namespace>().unwrap();
+        let (db, machine, operator) = (&finance.db, Actor::machine(), crate::testing::operator());
+        let caller = Account { name: operator.clone(), operator: true, owes_factor: false, person: None };
+        let account = |iban: &str| Rail::Sepa { holder: "Acme".into(), iban: iban.into(), bic: None };
+        let [first, second] = ["DE89370400440532013000", "GB29NWBK60161331926819"].map(account);
+        let [begin, waiting, later] =
+            ["2026-01-01T00:00:00Z", "2026-01-03T23:59:59Z", "2026-01-04T00:00:00Z"].map(at);
+        for (rail, holds_at) in [
+            (first.clone(), begin),
+            (first.clone(), begin),
+            (second.clone(), later),
+            (Rail::Manual, begin),
+            (second, begin),
+        ] {
+            let profile = PayoutProfile { rail, ..by_hand() };
+            let version = write(db, &machine, &caller, &acme, profile, begin).await.unwrap().version;
+            let mut writing = db.write().await.unwrap();
+            approve(&mut writing, &machine, &operator, &acme, version, begin).await.unwrap();
+            for now in [begin, waiting, later] {
+                let (holds, _) = in_force(&mut writing, &acme, now).await.unwrap();
+                assert_eq!(holds == version, now >= holds_at, "{version} at {now}");
+            }
+            writing.commit().await.unwrap();
+        }
+        let waiting = waiting_of(db, &caller, &acme, begin).await;
+        assert_eq!(waiting, [(acme, 6)], "the latest alone");
+    }
+
+    /// Writes a version, and tells what waits then.
+    async fn waiting_of(
+        db: &Db,
+        caller: &Account,
+        acme: &Namespace,
+        now: Timestamp,
+    ) -> Vec<(Namespace, i64)> {
+        assert_eq!(waiting(db, 10).await.unwrap(), []);
+        write(db, &Actor::machine(), caller, acme, by_hand(), now).await.unwrap();
+        waiting(db, 10).await.unwrap().into_iter().map(|(of, written)| (of, written.version)).collect()
     }
 
     #[tokio::test]

@@ -199,7 +199,7 @@ async fn proposal(
     .fetch_all(&mut **write)
     .await?;
     let (entries, available) = as_many_as_fit(entries, currency)?;
-    let (version, profile) = profiles::in_force(write, partner).await?;
+    let (version, profile) = profiles::in_force(write, partner, now).await?;
     let (_, policy) = sharing::in_force(write, now).await?;
     let minimum = match leaving::is_final(write, partner, currency).await? {
         true => Money::one(currency),

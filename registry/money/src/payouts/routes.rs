@@ -16,8 +16,8 @@ use super::earnings::{self, EarningKey, PluginKey};
 use super::{approving, debt_routes, profiles, run, statements};
 use crate::approvals::answer;
 use crate::{Error, Finance, documents, table};
-use chandlery_accounts::{Account, Caller, Error as AccountsError};
-use chandlery_edge::{Json, Path, Query};
+use chandlery_accounts::{Account, Caller, Error as AccountsError, must_show_anew};
+use chandlery_edge::{Client, Json, Path, Query};
 use chandlery_store::Db;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -277,6 +277,8 @@ async fn profiles_of(
 }
 
 /// Writes how a partner is to be paid; an operator approves it.
+///
+/// Whoever has a second factor has logged in with it within the last ten minutes.
 #[utoipa::path(
     put,
     path = "/api/v1/partners/{partner}/payout-profile",
@@ -286,11 +288,13 @@ async fn profiles_of(
 )]
 async fn write_profile(
     State(finance): State<Finance>,
+    client: Client,
     caller: Caller,
     Path(partner): Path<Namespace>,
     Json(profile): Json<PayoutProfile>,
 ) -> Result<Json<ProfileVersion>, Error> {
     caller.must_see(&finance.db, &partner).await?;
+    must_show_anew(&finance.accounts, client, &caller, None).await?;
     Ok(Json(
         profiles::write(&finance.db, &caller.actor, &caller, &partner, profile, finance.clock.now()).await?,
     ))

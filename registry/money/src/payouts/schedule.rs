@@ -26,7 +26,7 @@ pub(super) async fn next(
     .bind(currency.code())
     .fetch_one(&mut *db)
     .await?;
-    let (_, profile) = profiles::in_force(db, partner).await?;
+    let (_, profile) = profiles::in_force(db, partner, now).await?;
     let (_, policy) = sharing::in_force(db, now).await?;
     let (minimum, not_before) = match leaving::is_final(db, partner, currency).await? {
         true => (Money::one(currency), None),

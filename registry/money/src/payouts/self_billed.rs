@@ -23,7 +23,8 @@ const REVERSE_CHARGE: &str =
 /// Bills what a partner has earned or given back in the month of a statement, where the partner has said who it is, and the operator
 /// who sells here.
 pub(super) async fn bill(write: &mut Write, statement: &Statement, now: Timestamp) -> Result<(), Error> {
-    let Some(partner) = profiles::in_force(write, &statement.partner).await?.1.legal else { return Ok(()) };
+    let (_, profile) = profiles::in_force(write, &statement.partner, now).await?;
+    let Some(partner) = profile.legal else { return Ok(()) };
     let month_end = statement.month.last_moment();
     let Some(seller) = documents::in_force(write, month_end).await? else { return Ok(()) };
     let earned = earned(statement);

@@ -18,7 +18,7 @@ use crate::web::layout;
 /// Where a partner chooses what it is told: nobody does for it.
 const NOTICES: &str = "/notices";
 /// The pages, each with the end of its path.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("", "Overview"),
     ("/sales", "Sales"),
     ("/customers", "Customers"),
@@ -27,6 +27,7 @@ const PAGES: [(&str, &str); 9] = [
     ("/statements", "Statements"),
     ("/disputes", "Disputes"),
     ("/transactions", "Transactions"),
+    ("/bank", "Bank details"),
     (NOTICES, "Notices"),
 ];
 

@@ -7,6 +7,7 @@ use chandlery_pages::{empty, signed};
 use maud::{Markup, html};
 
 use super::disputes;
+use super::profiles::PROFILES;
 use crate::console::{
     self, BANK, CLOSE, CUSTOMERS, DISPUTES, HEALTH, MODERATION, Operator, PAYOUTS, REQUESTS, REVIEWS,
     SEND_BACKS,
@@ -34,6 +35,7 @@ pub(super) async fn page(State(finance): State<Finance>, operator: Operator) -> 
         ("reviews", "Releases to review", REVIEWS, catalog::count_reviews(&mut db).await?),
         ("reports", "Reports to look into", MODERATION, moderation::count_reports(&mut db).await?),
         ("payouts", "Payouts to approve", PAYOUTS, payouts::count_proposed(&mut db).await?),
+        ("profiles", "Bank details to approve", PROFILES, payouts::count_profiles_waiting(&mut db).await?),
         ("approvals", "Requests to approve", REQUESTS, decisions::count_waiting(&mut db).await?),
         ("bank-lines", "Bank lines to match", BANK, rails::count_open_lines(&mut db).await?),
         ("send-backs", "Transfers back to send", SEND_BACKS, rails::count_send_backs(&mut db).await?),

@@ -11,6 +11,7 @@ use chandlery_pages::{
 };
 use maud::{Markup, html};
 
+use super::profiles::PROFILES;
 use crate::console::{self, Operator, PAYOUTS};
 use crate::error::Error;
 use crate::web::layout::rail;
@@ -59,7 +60,7 @@ async fn shown(
             button { "Propose a run" }
             span.note { "It pays every partner who is due all that is available. Nothing leaves before another operator has approved it." }
         }
-        h2 { "Runs" }
+        div.above { h2 { "Runs" } a href=(PROFILES) { "Bank details to approve" } }
         (all_runs(&runs))
         div.above { h2 { "Latest payouts" } a href=(ALL) { "All payouts" } }
         (rows(&latest.items))

@@ -97,6 +97,8 @@ fn money(world: &World, operator: &Person, [globex, initech, acme]: [&Person; 3]
         id("/payout-profile/{version}", profile, "999999"),
         id("/payout-runs/{run}", "1", "999999"),
         id("/payouts/runs/{run}", "1", "999999"),
+        id("/payouts/profiles/{partner}", "acme", UNKNOWN),
+        id("/payouts/profiles/{partner}/{version}", "1", "999999"),
         id("/payouts/{id}", payout, "999999"),
         id("/sales/{number}", sale, "999999"),
         id("/debt-write-offs/{id}", "1", "999999"),
