@@ -17,6 +17,7 @@ mod passkeys;
 mod password;
 mod pricing;
 mod register;
+mod selling;
 mod session;
 mod sessions;
 mod sign_on;
@@ -69,6 +70,8 @@ pub fn routes<S>(finance: Finance, search: Arc<Search>, styleguide: bool) -> Rou
         .route("/figures/{month}", get(figures::month))
         .route("/dashboard", get(dashboard::own))
         .route("/dashboard/{partner}", get(dashboard::page))
+        .route("/publish/plugins/{namespace}/{name}/price", get(selling::page).post(selling::set_price))
+        .route("/publish/plugins/{namespace}/{name}/coupons", axum::routing::post(selling::make_coupon))
         .merge(dashboard_lists())
         .merge(customer::routes())
         .merge(operator::routes())

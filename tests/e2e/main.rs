@@ -79,6 +79,7 @@ mod plans;
 mod plugin_pages;
 mod podman;
 mod policies;
+mod prices;
 mod process;
 mod proof;
 mod provider;

@@ -54,6 +54,8 @@ pub const RIGHTS: &[(&str, &str, Power)] = &[
     ("POST", "/api/v1/plugins/{namespace}/{name}/trusted-publishers", Manage),
     ("DELETE", "/api/v1/plugins/{namespace}/{name}/trusted-publishers/{id}", Manage),
     ("PUT", "/api/v1/plugins/{namespace}/{name}/price", Manage),
+    ("GET", "/api/v1/plugins/{namespace}/{name}/prices", Manage),
+    ("GET", "/api/v1/plugins/{namespace}/{name}/coupons", Manage),
     ("POST", "/api/v1/plugins/{namespace}/{name}/coupons", Manage),
     // Its namespaces.
     ("POST", "/api/v1/namespaces", Manage),

@@ -41,7 +41,7 @@ pub use notices::{
 };
 pub use orders::{end as end_order, find_of as order_of_plugin, order, order_of, orders, record_payment};
 pub use payments::record as record_invoice_payment;
-pub use prices::{make_coupon, read_offer, set_price};
+pub use prices::{coupons, make_coupon, prices, read_offer, set_price};
 pub use profiles::{prove as prove_tax_number, set_profile, standing as billing_standing};
 pub(crate) use quotes::must_hold as quote_must_hold;
 pub use refunds::credit_notes;

@@ -168,6 +168,7 @@ impl Story {
             acme.ok(&["listing", "screenshot", "add", "acme:ocr-server", &file, "--caption", &shows]);
         }
         operator.ok(&["certify", "acme:ocr-server"]);
+        acme.ok(&["orders", "coupon", "acme:ocr-server", "SPRING-20", "20%"]);
         let holder = format!("Acme SA {}", words.chars().take(40).collect::<String>());
         acme.ok(&["payouts", "profile", "acme", "--iban", IBAN, "--holder", &holder]);
         world.vendor().publish(&plugin("vllm"));

@@ -141,6 +141,7 @@ pub const PAGES: &[Page] = &[
     page(Partner, "/publish/namespaces/{namespace}"),
     page(Partner, "/publish/plugins/{namespace}/{name}"),
     page(Partner, "/publish/plugins/{namespace}/{name}/listing"),
+    page(Partner, "/publish/plugins/{namespace}/{name}/price"),
     // An operator.
     page(Operator, "/operator/moderation"),
     page(Operator, "/operator/moderation/reports/{id}"),

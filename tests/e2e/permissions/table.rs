@@ -131,6 +131,8 @@ pub(super) fn cases() -> Vec<Case> {
             For::Owners,
             json!({ "offer": { "price": { "kind": "once", "amount": { "minor": 100, "currency": "USD" } } } }),
         ),
+        ("GET", "/api/v1/plugins/{namespace}/{name}/prices", For::Owners, json!(null)),
+        ("GET", "/api/v1/plugins/{namespace}/{name}/coupons", For::Owners, json!(null)),
         (
             "POST",
             "/api/v1/plugins/{namespace}/{name}/coupons",

@@ -18,10 +18,39 @@ pub struct NewPrice {
     pub customer: Option<Namespace>,
 }
 
+/// What a plugin costs, or has cost, from a moment on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceVersion {
+    /// Its number: later versions have higher ones.
+    pub version: i64,
+    /// From when on.
+    pub since: Timestamp,
+    /// What it costs.
+    pub offer: Offer,
+    /// Offered to this customer alone; none: to everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Namespace>,
+}
+
+/// A coupon as its publisher sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Coupon {
+    /// What the customer types.
+    pub code: String,
+    /// What is taken off the price, for as long as the order lasts.
+    pub discount: Rate,
+    /// Until when it can be used.
+    pub until: Timestamp,
+    /// How often it was used.
+    pub uses: u32,
+    /// How often it can be used.
+    pub uses_max: u32,
+}
+
 /// A coupon for orders of one plugin.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewCoupon {
-    /// What the customer types.
+    /// What the customer types: from 1 to 64 characters without spaces.
     pub code: String,
     /// What is taken off the price, for as long as the order lasts.
     pub discount: Rate,

@@ -1,7 +1,7 @@
 //! What plugins cost: each change is a version of its own, and orders keep the one that they were made at.
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::{Act, NewCoupon, NewPrice};
+use chandlery_package::wire::{Act, Coupon, NewCoupon, NewPrice, Page, Paging, PriceVersion};
 use chandlery_package::{Manifest, Namespace, Offer, PluginId, Price, Rate, Unit, meter};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,6 +11,9 @@ use crate::{Error, OnOffer};
 use chandlery_accounts::audit::record;
 use chandlery_accounts::{Actor, must_be_an_account};
 use chandlery_store::{Db, Write, time};
+
+/// The longest code of a coupon, in characters.
+const CODE_CHARS_MAX: usize = 64;
 
 /// Sets what a plugin costs from now on, for one customer or for everybody; of the latter the catalog is told.
 pub async fn set_price(
@@ -98,6 +101,50 @@ pub(crate) async fn offer_at(
     Ok(found.map(|(Json(offer),)| offer))
 }
 
+/// The versions of what a plugin costs, the latest first: those that are for one customer alone are among them.
+pub async fn prices(db: &Db, plugin: &PluginId, paging: &Paging<i64>) -> Result<Page<PriceVersion>, Error> {
+    type Row = (i64, Text<Timestamp>, Json<Offer>, Option<Text<Namespace>>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select version, since, offer, customer from prices where plugin = $1 and version < $2
+         order by version desc limit $3",
+    )
+    .bind(plugin.to_string())
+    .bind(paging.after().copied().unwrap_or(i64::MAX))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    let version = |(version, Text(since), Json(offer), customer): Row| PriceVersion {
+        version,
+        since,
+        offer,
+        customer: customer.map(|Text(name)| name),
+    };
+    Ok(paging.cut(rows, |(version, ..)| *version).map(version))
+}
+
+/// The coupons of a plugin by their codes, those that are over among them.
+pub async fn coupons(db: &Db, plugin: &PluginId, paging: &Paging<String>) -> Result<Page<Coupon>, Error> {
+    type Row = (String, Text<Rate>, Text<Timestamp>, i64, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select code, discount, until, uses, uses_max from coupons where plugin = $1 and code > $2
+         order by code limit $3",
+    )
+    .bind(plugin.to_string())
+    .bind(paging.after().map_or("", String::as_str))
+    .bind(paging.rows())
+    .fetch_all(db.read())
+    .await?;
+    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+    let coupon = |(code, Text(discount), Text(until), uses, uses_max): Row| Coupon {
+        code,
+        discount,
+        until,
+        uses: count(uses),
+        uses_max: count(uses_max),
+    };
+    Ok(paging.cut(rows, |(code, ..)| code.clone()).map(coupon))
+}
+
 /// Reads an offer as it is stored.
 pub fn read_offer(text: &str) -> Result<Offer, Error> {
     serde_json::from_str(text).map_err(|_| Error::Damaged("an offer cannot be read".into()))
@@ -105,6 +152,12 @@ pub fn read_offer(text: &str) -> Result<Offer, Error> {
 
 /// Makes a coupon. The same again changes nothing.
 pub async fn make_coupon(db: &Db, actor: &Actor, plugin: &PluginId, new: &NewCoupon) -> Result<(), Error> {
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control();
+    if !(1..=CODE_CHARS_MAX).contains(&new.code.chars().count()) || !new.code.chars().all(is_plain) {
+        return Err(Error::Invalid(format!(
+            "a coupon's code has from 1 to {CODE_CHARS_MAX} characters without spaces, such as SPRING-20"
+        )));
+    }
     let mut write = db.write().await?;
     must_be_there(&mut write, plugin).await?;
     let inserted = sqlx::query(

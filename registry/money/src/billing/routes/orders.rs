@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chandlery_package::wire::{
-    ApprovalRequest, NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page, Paging, Quote,
+    ApprovalRequest, Coupon, NewCoupon, NewOrder, NewPayment, NewPrice, Order, Page, Paging, PriceVersion,
+    Quote,
 };
 use chandlery_package::{Namespace, PluginId, PluginName};
 
@@ -23,7 +24,8 @@ pub(crate) fn routes() -> OpenApiRouter<Finance> {
         .routes(routes!(record_payment))
         .routes(routes!(quote))
         .routes(routes!(set_price))
-        .routes(routes!(make_coupon))
+        .routes(routes!(prices))
+        .routes(routes!(coupons, make_coupon))
 }
 
 /// Orders a plugin at the price that is offered.
@@ -123,6 +125,42 @@ async fn set_price(
     billing::set_price(&finance.db, &caller.actor, finance.on_offer, &plugin, &new, finance.clock.now())
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists what a plugin costs and has cost, the latest first; for its owners.
+#[utoipa::path(
+    get,
+    path = "/api/v1/plugins/{namespace}/{name}/prices",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), Paging<i64>),
+    responses((status = 200, description = "Done.", body = Page<PriceVersion>))
+)]
+async fn prices(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(path): Path<OfPlugin>,
+    Query(paging): Query<Paging<i64>>,
+) -> Result<Json<Page<PriceVersion>>, Error> {
+    let plugin = plugin(path);
+    caller.must_own(&finance.db, &plugin.namespace, "see all prices in").await?;
+    Ok(Json(billing::prices(&finance.db, &plugin, &paging).await?))
+}
+
+/// Lists the coupons for orders of a plugin, by their codes; for its owners.
+#[utoipa::path(
+    get,
+    path = "/api/v1/plugins/{namespace}/{name}/coupons",
+    params(("namespace" = Namespace, Path), ("name" = inline(PluginName), Path), Paging<String>),
+    responses((status = 200, description = "Done.", body = Page<Coupon>))
+)]
+async fn coupons(
+    State(finance): State<Finance>,
+    caller: Account,
+    Path(path): Path<OfPlugin>,
+    Query(paging): Query<Paging<String>>,
+) -> Result<Json<Page<Coupon>>, Error> {
+    let plugin = plugin(path);
+    caller.must_own(&finance.db, &plugin.namespace, "see coupons in").await?;
+    Ok(Json(billing::coupons(&finance.db, &plugin, &paging).await?))
 }
 
 /// Shows what a plugin costs the account, and whether the account may have it.

@@ -64,6 +64,7 @@ async fn content(
         p {
             a href=(telling::plugin_path(plugin)) { "View as a visitor" }
             @if publishes { " · " a href=(listing_path(plugin)) { "Listing" } }
+            @if owns { " · " a href=(format!("{}/price", plugin_path(plugin))) { "Price and coupons" } }
         }
         (fault(refused))
         (releases::staged(catalog, plugin, publishes).await?)
