@@ -13,6 +13,7 @@ mod keys;
 mod lifecycle;
 mod listing;
 mod looks;
+mod newest;
 mod pages;
 mod planning;
 mod publish;

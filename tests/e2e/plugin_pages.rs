@@ -56,6 +56,27 @@ fn a_page_says_what_a_release_may_do_more_than_the_one_before() {
 }
 
 #[test]
+fn two_plugins_stand_beside_each_other() {
+    let world = World::with_limits();
+    let acme = world.publisher("acme");
+    publish(&acme, "1.0.0", "\"secret:hub-token\"");
+    acme.ok(&["orders", "price", "acme:agent", "9.00 USD"]);
+    let nothing = page(&world, "/compare?one=acme:agent");
+    assert!(nothing.contains("value=\"acme:agent\"") && !nothing.contains("In short"), "{nothing}");
+    assert!(page(&world, PAGE).contains("href=\"/compare?one=acme:agent\""));
+    let both = page(&world, "/compare?one=acme:agent&other=acme:agent");
+    for part in ["9.00 USD once", "hub-token", ">MIT<", "In short"] {
+        assert!(both.matches(part).count() >= 1, "{part}: {both}");
+    }
+    for (other, status) in [("acme:none", 404), ("no name", 400)] {
+        let path = format!("/compare?one=acme:agent&other={}", other.replace(' ', "+"));
+        assert_eq!(world.get(&path, &[]).0, status, "{other}");
+    }
+    acme.ok(&["namespace", "visibility", "acme", "private"]);
+    assert_eq!(world.get("/compare?one=acme:agent", &[]).0, 404);
+}
+
+#[test]
 fn a_badge_has_the_newest_release_and_is_shown_elsewhere_while_the_plugin_is_public() {
     let world = World::with_limits();
     let acme = world.publisher("acme");

@@ -1,5 +1,6 @@
 //! The shop: pages of what is published, for whoever comes by, and what feeds and search engines read of it.
 
+mod beside;
 mod compare;
 mod embedded;
 mod feeds;
@@ -35,6 +36,7 @@ pub fn pages<S>(catalog: Catalog) -> Router<S> {
     Router::new()
         .route("/", get(home::page))
         .route("/search", get(search::page))
+        .route("/compare", get(beside::page))
         .route("/plugins/{namespace}/{name}", get(plugin::page))
         .route("/plugins/{namespace}/{name}/compare", get(compare::page))
         .route("/plugins/{namespace}/{name}/releases.xml", get(feeds::of_plugin))

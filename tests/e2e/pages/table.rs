@@ -60,6 +60,8 @@ pub const PAGES: &[Page] = &[
     page(Visitor, "/plugins/{namespace}/{name}"),
     asked(Visitor, "/plugins/{namespace}/{name}", "?gpus=1xl4&engine=local", 200),
     page(Visitor, "/plugins/{namespace}/{name}/compare"),
+    page(Visitor, "/compare"),
+    asked(Visitor, "/compare", "?one=acme:ocr-server&other=chandlery:vllm", 200),
     page(Visitor, "/plugins/{namespace}/{name}/releases/{version}"),
     asked(Visitor, "/plugins/{namespace}/{name}/report", "", 303),
     page(Visitor, "/publishers/{namespace}"),

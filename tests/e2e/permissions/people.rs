@@ -115,6 +115,7 @@ pub(super) fn rows() -> Vec<(&'static str, &'static str, For, Value)> {
         ("GET", "/consultants", For::Everybody, json!(null)),
         // The shop.
         ("GET", "/search", For::Everybody, json!(null)),
+        ("GET", "/compare", For::Everybody, json!(null)),
         ("GET", "/plugins/{namespace}/{name}", For::Everybody, json!(null)),
         ("GET", "/plugins/{namespace}/{name}/compare", For::Everybody, json!(null)),
         ("GET", "/plugins/{namespace}/{name}/releases.xml", For::Everybody, json!(null)),

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use chandlery_accounts::{Principal, is_public};
 use chandlery_edge::Path;
 use chandlery_package::browser::{CONTENT_POLICY, RESOURCE_POLICY};
-use chandlery_package::wire::{Paging, ReleaseRecord};
+use chandlery_package::wire::ReleaseRecord;
 use chandlery_package::{Namespace, PluginId, PluginName};
 use chandlery_pages::command;
 use maud::{Markup, html};
@@ -14,13 +14,10 @@ use maud::{Markup, html};
 use super::notices;
 use super::telling::{Base, plugin_path};
 use crate::catalog::error::Error;
-use crate::catalog::releases::releases;
-use crate::catalog::search::rank;
+use crate::catalog::newest::newest;
 use crate::catalog::state::Catalog;
 use crate::catalog::visibility::must_see;
 
-/// How many of the highest releases the one that stands for the plugin is looked for in.
-const LOOKED_AT: u32 = 100;
 const SVG: &str = "image/svg+xml; charset=utf-8";
 /// A new release is shown within five minutes.
 const OF_ALL: &str = "public, max-age=300";
@@ -38,9 +35,7 @@ pub(super) async fn badge(
 ) -> Result<Response, Error> {
     let plugin = PluginId { namespace, name };
     must_see(&catalog.db, &principal, &plugin).await?;
-    let listed = releases(&catalog.db, &plugin, &Paging::first(LOOKED_AT)).await?.items;
-    let newest = listed.iter().max_by(|one, other| rank(one).cmp(&rank(other)));
-    let newest = newest.ok_or_else(|| Error::not_found(format!("plugin '{plugin}'")))?;
+    let newest = newest(&catalog.db, &plugin).await?;
     let (kept, sites) = match is_public(&catalog.db, &plugin.namespace).await? {
         true => (OF_ALL, "cross-origin"),
         false => (OF_ITS_VISITOR, "same-origin"),
@@ -51,7 +46,7 @@ pub(super) async fn badge(
         (header::CACHE_CONTROL, kept),
         (RESOURCE_POLICY, sites),
     ];
-    Ok((headers, drawn(newest).into_string()).into_response())
+    Ok((headers, drawn(&newest).into_string()).into_response())
 }
 
 /// What the badge says of a release, and the colour behind it.

@@ -79,7 +79,7 @@ pub(super) async fn page(
         @if let Some(readme) = &readme { h2 { "Readme" } (readme) }
         (proof::proof(&base, &record))
         (notices::advisories(&about))
-        (list(&path, &listed, &about))
+        (list(&plugin, &listed, &about))
         (embedded::section(&base, &record))
         p { a href=(format!("{path}/report")) { "Report this plugin" } }
     };
@@ -175,7 +175,8 @@ pub(super) fn permissions(kind: Kind, manifest: Option<&Manifest>) -> Markup {
     }
 }
 
-fn list(path: &str, page: &Page<ReleaseRecord>, about: &[Advisory]) -> Markup {
+fn list(plugin: &PluginId, page: &Page<ReleaseRecord>, about: &[Advisory]) -> Markup {
+    let path = plugin_path(plugin);
     let columns =
         [Column::Text("Version"), Column::Text("Published"), Column::Text("State"), Column::Number("Pulls")];
     let rows: Vec<Vec<Markup>> = page.items.iter().map(|record| row(record, about)).collect();
@@ -188,6 +189,7 @@ fn list(path: &str, page: &Page<ReleaseRecord>, about: &[Advisory]) -> Markup {
             a href=(format!("{path}/releases.xml")) { "Feed of its releases" }
             " · " a href=(format!("{path}/advisories.xml")) { "Feed of its advisories" }
             @if page.items.len() > 1 { " · " a href=(format!("{path}/compare")) { "Compare releases" } }
+            " · " a href=(format!("/compare?one={plugin}")) { "Compare with another plugin" }
         }
     }
 }
