@@ -49,7 +49,7 @@ pub struct Chores {
 type Job = fn(Chores) -> BoxFuture<'static, Result<(), Error>>;
 
 /// A chore that is due by the real time, whatever the clock of the money says.
-const ALWAYS: [(&str, Duration, Job); 21] = [
+const ALWAYS: [(&str, Duration, Job); 22] = [
     ("replica", MINUTE, |with| Box::pin(async move { with.metrics.report().await })),
     ("rate-limits", MINUTE, |with| {
         Box::pin(async move {
@@ -86,6 +86,9 @@ const ALWAYS: [(&str, Duration, Job); 21] = [
     }),
     ("downloads", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::write_downloads(&with.oci.db, &with.oci.downloads).await?) })
+    }),
+    ("running", MINUTE, |with| {
+        Box::pin(async move { Ok(catalog::count_running(&with.oci.db, Timestamp::now()).await?) })
     }),
     ("notices", MINUTE, |Chores { finance, .. }| {
         Box::pin(async move {
@@ -219,6 +222,7 @@ mod tests {
                 "rate-limits",
                 "renewals",
                 "replica",
+                "running",
                 "search",
                 "second-factors",
                 "sign-on",
@@ -262,6 +266,7 @@ mod tests {
             "rate-limits",
             "renewals",
             "replica",
+            "running",
             "search",
             "second-factors",
             "sign-on",

@@ -4,7 +4,7 @@ use chandlery_package::Manifest;
 use serde_json::json;
 
 use crate::forge;
-use crate::world::{Answer, Person, World};
+use crate::world::{Answer, Person, World, until};
 
 const PAGE: &str = "/plugins/acme/agent";
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -53,6 +53,27 @@ fn a_page_says_what_a_release_may_do_more_than_the_one_before() {
     publish(&acme, "1.2.0", "\"secret:other-token\"");
     let same = page(&world, PAGE);
     assert!(same.contains(">1.1.0</a></h3><p>The same.</p>"), "{same}");
+}
+
+#[test]
+fn what_runs_stands_on_the_page_and_orders_the_shop() {
+    let mut world = World::with_limits();
+    let acme = world.publisher("acme");
+    publish(&acme, "1.0.0", "");
+    assert!(page(&world, PAGE).contains("by no account within a day"));
+    assert!(!page(&world, "/").contains("Most deployed"));
+    let now = chandlery_registry::time(jiff::Timestamp::now());
+    world.stores.sql(&format!(
+        "insert into usage_events (id, account, month, deployment, plugin, version, from_at, to_at, replica_millis, gpu_millis,
+                                   units, received_at)
+         values ('one', 'globex', '2026-01', 'd', 'acme:agent', '1.0.0', '{now}', '{now}', 5, 0, '', '{now}')"
+    ));
+    // It counts when it starts, and every minute from then on.
+    world.restart_registry();
+    until("it is counted", || page(&world, PAGE).contains("by 1 account within a day").then_some(()));
+    let home = page(&world, "/");
+    assert!(home.contains("Most deployed") && home.contains("deployed by 1 account"), "{home}");
+    assert!(page(&world, "/search?order=deployed").contains(PAGE));
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub(super) struct Row {
     deprecated_note: Option<String>,
     successor: Option<Text<PluginId>>,
     downloads: i64,
+    running: i64,
     pub(super) manifest: Option<Json<Manifest>>,
     pub(super) visibility: Text<Visibility>,
 }
@@ -58,7 +59,7 @@ macro_rules! select_releases {
                     plugins.offer, plugins.certified_at, listings.category, icons.digest as icon, releases.yanked_at,
                     releases.withdrawn_reason, of_release.reason as quarantine,
                     of_plugin.reason as plugin_quarantine, releases.deprecated_note, releases.successor,
-                    releases.downloads, ",
+                    releases.downloads, plugins.running, ",
             $manifest,
             " as manifest, namespaces.visibility
              from releases join plugins on plugins.id = releases.plugin
@@ -241,6 +242,7 @@ impl From<Row> for ReleaseRecord {
             quarantined: row.quarantine.or(row.plugin_quarantine),
             deprecated: row.deprecated_note.map(|note| Deprecation { note, successor }),
             downloads: row.downloads.unsigned_abs(),
+            running: row.running.unsigned_abs(),
             advisories: Vec::new(),
             manifest: None,
         }

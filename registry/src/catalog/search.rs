@@ -75,6 +75,7 @@ struct Rank {
     /// When its release was published, in milliseconds since 1970.
     published: i64,
     downloads: u64,
+    running: u64,
     is_public: bool,
 }
 
@@ -237,6 +238,7 @@ impl Index {
             worth: worth(&record),
             published: record.published_at.as_millisecond(),
             downloads: record.downloads,
+            running: record.running,
             is_public: private_to.is_none(),
         }));
         self.numbers.entry(plugin.name.to_string()).or_default().insert(plugin.namespace, number);
@@ -273,6 +275,7 @@ impl Index {
                     SearchOrder::Best => (called.contains(&number), f64::from(score + rank.worth)),
                     SearchOrder::New => (false, rank.published as f64),
                     SearchOrder::Pulls => (false, rank.downloads as f64),
+                    SearchOrder::Deployed => (false, rank.running as f64),
                     SearchOrder::Name => (false, 0.0),
                 };
                 is_found(number, rank).then_some((is_called, score, number))

@@ -72,6 +72,9 @@ pub struct ReleaseRecord {
     /// How often its component was pulled.
     #[serde(default)]
     pub downloads: u64,
+    /// How many accounts have run its plugin within a day, in any version, as hosts' metered use tells.
+    #[serde(default)]
+    pub running: u64,
     /// The advisories that are about it; in answers about one release only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advisories: Vec<Advised>,

@@ -11,7 +11,7 @@ use chandlery_pages::{Column, Field, Head, Link, bytes, crumbs, day, lines, numb
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::listing::price;
+use super::listing::{accounts, price};
 use super::notices;
 use super::telling::{Base, plugin_path, publisher_path, release_path};
 use crate::catalog::error::Error;
@@ -106,6 +106,7 @@ fn compared(one: &Found, other: &Found) -> Markup {
         ("State", both(state)),
         ("Price", both(|of| html! { (price(&of.record)) })),
         ("Pulls", both(|of| html! { (number(of.pulls)) })),
+        ("Deployed within a day", both(|of| html! { "by " (accounts(of.record.running)) })),
         ("Size", both(|of| html! { (bytes(of.record.component_bytes)) })),
         ("Licence", said(|manifest| vec![manifest.license.clone()])),
         ("GPUs", said(|manifest| manifest.gpus.clone())),

@@ -29,6 +29,9 @@ pub(super) async fn page(
     let featured = catalog.search.find(&catalog.db, &Query::default(), &paging, nobody).await?.items;
     let by_date = Query { order: Some(SearchOrder::New), ..Query::default() };
     let new = catalog.search.find(&catalog.db, &by_date, &paging, nobody).await?.items;
+    let by_use = Query { order: Some(SearchOrder::Deployed), ..Query::default() };
+    let mut deployed = catalog.search.find(&catalog.db, &by_use, &paging, nobody).await?.items;
+    deployed.retain(|record| record.running > 0);
     let account = principal.account.as_ref();
     let content = html! {
         h1 { "Plugins that fit out GPU fleets" }
@@ -50,6 +53,11 @@ pub(super) async fn page(
             h2 { "Featured" }
             p.note { "Certified by whoever operates this registry, then those that are pulled most." }
             (plugins(&featured))
+            @if !deployed.is_empty() {
+                h2 { "Most deployed" }
+                p.note { "By how many accounts have run them within a day, as their hosts have metered it." }
+                (plugins(&deployed))
+            }
             h2 { "New releases" }
             (plugins(&new))
             p {

@@ -26,6 +26,7 @@ fn plugin(record: &ReleaseRecord) -> Markup {
                 @if record.certified { (badge(Tone::Good, "certified")) }
                 (badge(Tone::Plain, &price(record)))
                 @if record.deprecated.is_some() { (badge(Tone::Warning, "deprecated")) }
+                @if record.running > 0 { (badge(Tone::Plain, &format!("deployed by {}", accounts(record.running)))) }
                 @if record.downloads > 0 { (badge(Tone::Plain, &pulls(record.downloads))) }
             }
         }
@@ -35,6 +36,15 @@ fn plugin(record: &ReleaseRecord) -> Markup {
 /// What a plugin costs, in words.
 pub(super) fn price(record: &ReleaseRecord) -> String {
     record.price.as_ref().map_or_else(|| "free".to_owned(), |offer| with_commas(&offer.to_string()))
+}
+
+/// So many accounts, in words.
+pub(super) fn accounts(count: u64) -> String {
+    match count {
+        0 => "no account".into(),
+        1 => "1 account".into(),
+        count => format!("{} accounts", number(count)),
+    }
 }
 
 /// How often something was pulled, in words.

@@ -137,6 +137,7 @@ fn about(record: &ReleaseRecord, pulled: u64) -> Vec<(&'static str, Markup)> {
             html! { (listing::price(record)) @if record.price.is_some() { ", on these " a href="/terms" { "terms" } } },
         ),
         ("Pulls", html! { (number(pulled)) }),
+        ("Deployed", html! { "by " (listing::accounts(record.running)) " within a day, as metered" }),
         ("Size", html! { (chandlery_pages::bytes(record.component_bytes)) }),
     ];
     if let Some(manifest) = &record.manifest {

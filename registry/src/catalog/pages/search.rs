@@ -43,8 +43,13 @@ const BOUNDS: [(&str, &str); 5] = [
     ("no-secrets", "No secrets"),
     ("no-acts", "No change of what is deployed"),
 ];
-const ORDERS: [(&str, &str); 4] =
-    [("", "Best first"), ("new", "Newest first"), ("pulls", "Most pulled first"), ("name", "By name")];
+const ORDERS: [(&str, &str); 5] = [
+    ("", "Best first"),
+    ("new", "Newest first"),
+    ("pulls", "Most pulled first"),
+    ("deployed", "Most deployed first"),
+    ("name", "By name"),
+];
 
 /// What the form sends, where a field that is empty asks for nothing.
 #[derive(Debug, Default, Deserialize)]

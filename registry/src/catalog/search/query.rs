@@ -15,6 +15,8 @@ words! {
         New = "new",
         /// What was pulled most first.
         Pulls = "pulls",
+        /// What most accounts run first.
+        Deployed = "deployed",
         /// By namespace and name.
         Name = "name",
     }

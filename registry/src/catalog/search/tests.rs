@@ -27,6 +27,7 @@ fn record(release: &str, title: &str, downloads: u64) -> ReleaseRecord {
         quarantined: None,
         deprecated: None,
         downloads,
+        running: 0,
         advisories: Vec::new(),
         manifest: None,
     }
@@ -134,6 +135,7 @@ fn facets_narrow_and_orders_sort() {
         let category = release.starts_with("globex").then_some(Category::Vision);
         let record =
             ReleaseRecord { price, certified, category, published_at, ..record(release, "Text", downloads) };
+        let record = ReleaseRecord { running: 40 - downloads, ..record };
         index.insert(record, Beside { manifest: None, visibility: Visibility::Public });
     }
     let found = |query: &Query| -> Vec<String> {
@@ -149,6 +151,7 @@ fn facets_narrow_and_orders_sort() {
     for (order, names) in [
         (SearchOrder::New, ["c", "a", "b"]),
         (SearchOrder::Pulls, ["b", "c", "a"]),
+        (SearchOrder::Deployed, ["a", "c", "b"]),
         (SearchOrder::Name, ["a", "b", "c"]),
         (SearchOrder::Best, ["b", "c", "a"]),
     ] {
