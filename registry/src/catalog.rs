@@ -46,7 +46,7 @@ pub use releases::{find_release, releases};
 pub use reviews::{certify, count_waiting as count_reviews};
 pub use routes::routes;
 pub use running::count_running;
-pub use search::{Payment, Query, Search, SearchOrder};
+pub use search::{Harmless, Payment, Query, Search, SearchOrder};
 pub use staging::forget_all as forget_staged;
 pub use staging::forget_lapsed as forget_lapsed_staged;
 pub use state::Catalog;

@@ -341,7 +341,7 @@ mod tests {
             ..priced("metered", "0.0025 USD")
         };
         let read = stepped.read().unwrap();
-        let Price::Metered { free, steps, .. } = read.offer.price else { panic!("{read:?}") };
+        let Price::Metered { free, steps, .. } = read.offer.price else { panic!("it is by use") };
         assert_eq!((free, steps.len(), read.offer.trial_days), (10, 3, 7));
         assert_eq!(steps.iter().map(|step| step.up_to).collect::<Vec<_>>(), [Some(1000), Some(5000), None]);
         assert_eq!(read.customer.unwrap().as_str(), "globex");

@@ -84,8 +84,8 @@ fn form(asked: &Two) -> Markup {
 }
 
 fn compared(one: &Found, other: &Found) -> Markup {
-    let names = [one, other].map(|found| found.record.release.plugin.to_string());
-    let columns = [Column::Text("What"), Column::Text(&names[0]), Column::Text(&names[1])];
+    let [first, second] = [one, other].map(|found| found.record.release.plugin.to_string());
+    let columns = [Column::Text("What"), Column::Text(&first), Column::Text(&second)];
     let both = |of: fn(&Found) -> Markup| [of(one), of(other)];
     let said = |of: fn(&Manifest) -> Vec<String>| {
         [one, other].map(|found| {

@@ -204,7 +204,7 @@ pub(in crate::web) fn about(
         ("By", html! { (rail(profile.rail.kind())) }),
         ("To", to),
         ("In", html! { (profile.currency.map_or("what was earned", Currency::code)) }),
-        ("When", html! { (schedule.map_or(profile.schedule.as_str(), |(_, says)| says)) }),
+        ("When", html! { (schedule.map_or(profile.schedule.as_str(), |(_, says)| *says)) }),
     ];
     if let Some(minimum) = profile.minimum {
         about.push(("At least", html! { (money(minimum)) }));
@@ -283,8 +283,6 @@ fn state(of: &ProfileVersion, holds: i64, now: Timestamp) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use chandlery_package::words::Word as _;
-
     use super::*;
 
     #[test]
