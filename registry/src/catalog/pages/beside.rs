@@ -64,7 +64,7 @@ async fn found(catalog: &Catalog, principal: &Principal, asked: &str) -> Result<
     if asked.is_empty() {
         return Ok(None);
     }
-    let plugin: PluginId = asked.parse().map_err(|error| Error::invalid(error.to_string()))?;
+    let plugin = asked.parse::<PluginId>().map_err(|error| Error::invalid(error.to_string()))?;
     must_see(&catalog.db, principal, &plugin).await?;
     let release = newest(&catalog.db, &plugin).await?.release;
     let record = find_release(&catalog.db, &release).await?;
