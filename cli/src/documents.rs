@@ -3,6 +3,7 @@
 mod examples;
 mod reference;
 mod remedies;
+mod variables;
 
 use std::path::{Path, PathBuf};
 

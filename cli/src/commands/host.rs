@@ -69,34 +69,46 @@ pub enum Host {
 #[derive(Args)]
 pub struct Run {
     /// Where it keeps everything
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "CHANDLERY_HOST_DATA")]
     data: PathBuf,
     /// Where it listens
-    #[arg(long, value_name = "ADDR", default_value = HOST_LISTEN)]
+    #[arg(long, value_name = "ADDR", default_value = HOST_LISTEN, env = "CHANDLERY_HOST_LISTEN")]
     listen: SocketAddr,
     /// The file that holds a token of the account that the host belongs to; whoever claims it, unless given
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "CHANDLERY_HOST_REGISTRY_TOKEN_FILE")]
     registry_token_file: Option<PathBuf>,
     /// How often usage is metered and sent
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, env = "CHANDLERY_HOST_METER_SECONDS")]
     meter_seconds: u64,
     /// How often the registry's log is read for withdrawals, quarantines and revocations
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, env = "CHANDLERY_HOST_FOLLOW_SECONDS")]
     follow_seconds: u64,
     /// How long a plugin may take for a plan; a machine that is slow or busy needs more
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        env = "CHANDLERY_HOST_PLAN_SECONDS"
+    )]
     plan_seconds: u64,
     /// How much processor time compiling a plugin may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "CHANDLERY_HOST_COMPILE_SECONDS")]
     compile_seconds: u64,
     /// How much memory compiling a plugin may take
-    #[arg(long, value_name = "MIB", default_value_t = 4096)]
+    #[arg(long, value_name = "MIB", default_value_t = 4096, env = "CHANDLERY_HOST_COMPILE_MIB")]
     compile_mib: u64,
     /// Where the ports of deployments are reached
-    #[arg(long, value_name = "IP", default_value_t = LOCALHOST)]
+    #[arg(long, value_name = "IP", default_value_t = LOCALHOST, env = "CHANDLERY_HOST_EXPOSE")]
     expose: IpAddr,
     /// Whether bubblewrap keeps replicas on this machine from the host's own files: where it can, always or else do not start, or never
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = one_of::<Isolate>())]
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "auto",
+        value_parser = one_of::<Isolate>(),
+        env = "CHANDLERY_HOST_ISOLATE"
+    )]
     isolate: Isolate,
     #[command(flatten)]
     trust: Trust,
@@ -111,13 +123,18 @@ pub const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 #[derive(Args, Clone)]
 pub struct Trust {
     /// A witness whose cosignature of the log counts; may be given several times
-    #[arg(long = "witness", value_name = "NAME+ID+KEY")]
+    #[arg(
+        long = "witness",
+        value_name = "NAME+ID+KEY",
+        env = "CHANDLERY_HOST_WITNESS",
+        value_delimiter = ','
+    )]
     witnesses: Vec<WitnessId>,
     /// How many of the witnesses must have cosigned; all of them, unless given
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", env = "CHANDLERY_HOST_WITNESSES_NEEDED")]
     witnesses_needed: Option<usize>,
     /// How long ago the log's checkpoint may have been signed, by the witnesses or, without any, by the log
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, env = "CHANDLERY_HOST_CHECKPOINT_SECONDS")]
     checkpoint_seconds: u32,
 }
 

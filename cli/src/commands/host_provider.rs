@@ -10,32 +10,51 @@ use clap::Args;
 use crate::failure::Result;
 use crate::home::read_token;
 
-/// How users sign in.
+/// How users sign in. Groups of a directory have commas in their names, so there is another sign between several.
 #[derive(Args)]
 pub struct SignInOptions {
     /// Where browsers reach the host, such as https://host.example.com
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "CHANDLERY_HOST_URL")]
     url: Option<String>,
     /// The issuer of the provider of OpenID Connect that says who a user is
-    #[arg(long, value_name = "URL", requires = "oidc_client_id")]
+    #[arg(long, value_name = "URL", requires = "oidc_client_id", env = "CHANDLERY_HOST_OIDC_ISSUER")]
     oidc_issuer: Option<String>,
     /// What the host is called there
-    #[arg(long, value_name = "ID", requires = "oidc_issuer")]
+    #[arg(long, value_name = "ID", requires = "oidc_issuer", env = "CHANDLERY_HOST_OIDC_CLIENT_ID")]
     oidc_client_id: Option<String>,
     /// The file that holds the secret of the host there
-    #[arg(long, value_name = "FILE", requires = "oidc_issuer")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "oidc_issuer",
+        env = "CHANDLERY_HOST_OIDC_CLIENT_SECRET_FILE"
+    )]
     oidc_client_secret_file: Option<PathBuf>,
     /// The claim that lists the groups of a person
-    #[arg(long, value_name = "CLAIM", default_value = GROUPS_CLAIM)]
+    #[arg(long, value_name = "CLAIM", default_value = GROUPS_CLAIM, env = "CHANDLERY_HOST_OIDC_GROUPS_CLAIM")]
     oidc_groups_claim: String,
     /// A group, and the role of its members on the whole host, such as `platform=deployer`; may be given several times
-    #[arg(long = "oidc-role", value_name = "GROUP=ROLE", value_parser = parse_role, requires = "oidc_issuer")]
+    #[arg(
+        long = "oidc-role",
+        value_name = "GROUP=ROLE",
+        value_parser = parse_role,
+        requires = "oidc_issuer",
+        env = "CHANDLERY_HOST_OIDC_ROLE",
+        value_delimiter = ';'
+    )]
     oidc_roles: Vec<(String, HostRole)>,
     /// A group, and the team whose deployers its members are, such as `ml=ml`; may be given several times
-    #[arg(long = "oidc-team", value_name = "GROUP=TEAM", value_parser = parse_team, requires = "oidc_issuer")]
+    #[arg(
+        long = "oidc-team",
+        value_name = "GROUP=TEAM",
+        value_parser = parse_team,
+        requires = "oidc_issuer",
+        env = "CHANDLERY_HOST_OIDC_TEAM",
+        value_delimiter = ';'
+    )]
     oidc_teams: Vec<(String, TeamName)>,
     /// Let users have no passwords on the host
-    #[arg(long, requires = "oidc_issuer")]
+    #[arg(long, requires = "oidc_issuer", env = "CHANDLERY_HOST_OIDC_ONLY")]
     oidc_only: bool,
 }
 

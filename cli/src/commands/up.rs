@@ -1,8 +1,6 @@
 //! `chandlery up`: a registry and a host for one machine, in one process.
 
-mod first_party;
-mod listening;
-
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,10 +12,11 @@ use chandlery_package::wire::host::HostAccount;
 use chandlery_sandbox::Limits;
 use clap::Args;
 
-use self::first_party::FirstParty;
-use self::listening::{named, reached};
+use super::first_party::{FirstParty, publish};
 use super::host::LOCALHOST;
-use super::registry::{self, Terms, bind, stopped};
+use super::listening::{named, reached};
+use super::registry::{self, bind, stopped};
+use super::terms::Terms;
 use super::work::worker;
 use crate::api::Context;
 use crate::arguments::one_of;
@@ -74,7 +73,8 @@ impl Up {
         let settings = self.host_settings(context, &registry_data, &host_data, url.clone())?;
         let host = chandlery_host::Host::open(&settings).await?;
         let (host_listener, host_address) = bind(host_listen, "--host-listen").await?;
-        let offer = self.first_party.offer(&registry, &registry_data, &url).await?;
+        let asks = std::io::stdin().is_terminal();
+        let offer = self.first_party.offer(&registry, &registry_data, &url, asks).await?;
 
         // Before anybody is told that they can log in, which is kept in the same file.
         let token = host_data.canonicalize()?.join("host.token");
@@ -88,15 +88,7 @@ impl Up {
         ));
         let serve_registry = chandlery_registry::serve(registry, listener, stopped_registry);
         let serve_host = chandlery_host::serve(host, &settings, host_listener, stopped_host);
-        let publish = async {
-            // What cannot be published is no reason to stop what serves.
-            if let Some(offer) = offer
-                && let Err(failure) = offer.publish().await
-            {
-                failure.tell(false);
-            }
-        };
-        let (registry, host, ()) = tokio::join!(serve_registry, serve_host, publish);
+        let (registry, host, ()) = tokio::join!(serve_registry, serve_host, publish(offer));
         registry?;
         Ok(host?)
     }

@@ -15,16 +15,22 @@ use crate::show;
 #[derive(Args)]
 pub struct Witness {
     /// Where it keeps its key and what it has seen
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "CHANDLERY_WITNESS_DATA")]
     data: PathBuf,
     /// Where it listens
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7800")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7800", env = "CHANDLERY_WITNESS_LISTEN")]
     listen: SocketAddr,
     /// What it is called: a URL without its scheme, which never changes
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "CHANDLERY_WITNESS_NAME")]
     name: String,
     /// The verifier key of a log to follow, as /api/v1/log of its registry says; may be given several times
-    #[arg(long = "log", value_name = "NAME+ID+KEY", required = true)]
+    #[arg(
+        long = "log",
+        value_name = "NAME+ID+KEY",
+        required = true,
+        env = "CHANDLERY_WITNESS_LOG",
+        value_delimiter = ','
+    )]
     logs: Vec<String>,
 }
 

@@ -225,7 +225,7 @@ fn synopsis(path: &str, positional: &[&Arg], options: &[&Arg]) -> String {
 }
 
 /// As it is written: `NAME`, `NAME…` or `--long VALUE`.
-fn name(arg: &Arg) -> String {
+pub(super) fn name(arg: &Arg) -> String {
     let names = arg.get_value_names().unwrap_or_default();
     let value = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ");
     let Some(long) = arg.get_long() else {
@@ -270,7 +270,7 @@ fn row(arg: &Arg) -> String {
 }
 
 /// A text as a table of Markdown takes it.
-fn cell(text: &impl Display) -> String {
+pub(super) fn cell(text: &impl Display) -> String {
     text.to_string().replace('|', "\\|").replace('<', "\\<")
 }
 

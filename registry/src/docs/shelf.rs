@@ -102,6 +102,8 @@ pub static SHELF: &[Entry] = entries! {
         "Sign in, buy, subscribe, sell services, and be paid.";
     Reference "reference/commands/operators": "Commands for operators", for "operators",
         "Serve a registry, review what is published, keep the books.";
+    Reference "reference/variables": "Variables", for "operators, and whoever writes units, charts and workflows",
+        "Every variable of the environment that stands for an option, and whose.";
     Reference "reference/manifest": "chandlery.toml", for "authors of plugins",
         "Every field of a plugin's manifest, and the schema by which editors complete it.";
     Reference "reference/plan": "The plan", for "authors of plugins and policies",

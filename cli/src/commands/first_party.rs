@@ -2,7 +2,6 @@
 //! signed with a key that is made for it here.
 
 use std::fs;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use chandlery_accounts::check_token;
@@ -16,7 +15,7 @@ use crate::api::{Context, Settings};
 use crate::author::project::Built;
 use crate::commands::keys::add_key;
 use crate::commands::listing::set_category;
-use crate::commands::publish::publish;
+use crate::commands::publish::publish as publish_one;
 use crate::commands::ready::key_of;
 use crate::failure::{Failure, Result};
 use crate::home::{Home, read_token};
@@ -49,10 +48,10 @@ const FIRST: &str = "llama-cpp";
 #[derive(Args)]
 pub struct FirstParty {
     /// Where the first-party plugins are, as components; a folder `plugins` beside the binary, unless given
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "CHANDLERY_REGISTRY_PLUGINS")]
     plugins: Option<PathBuf>,
-    /// Publish the first-party plugins that are not published yet, as 'chandlery'; at a terminal it is asked, unless given
-    #[arg(long, conflicts_with = "no_publish_first_party")]
+    /// Publish the first-party plugins that are not published yet, as 'chandlery'; `chandlery up` asks at a terminal, unless given
+    #[arg(long, conflicts_with = "no_publish_first_party", env = "CHANDLERY_REGISTRY_PUBLISH_FIRST_PARTY")]
     publish_first_party: bool,
     /// Publish no first-party plugins, and do not ask
     #[arg(long)]
@@ -66,10 +65,15 @@ pub struct Offer {
 }
 
 impl FirstParty {
-    /// What whoever starts the registry wants to be published of what is not; its data are in this folder, and it will answer at this
-    /// URL.
-    pub async fn offer(&self, registry: &Registry, data: &Path, url: &str) -> Result<Option<Offer>> {
-        let asks = std::io::stdin().is_terminal();
+    /// What whoever starts the registry wants to be published of what is not, which is asked where somebody is there to answer; its
+    /// data are in this folder, and it will answer at this URL.
+    pub async fn offer(
+        &self,
+        registry: &Registry,
+        data: &Path,
+        url: &str,
+        asks: bool,
+    ) -> Result<Option<Offer>> {
         let folder = self.folder().filter(|_| !self.no_publish_first_party);
         let folder = match (folder, self.publish_first_party) {
             (Some(folder), true) => folder,
@@ -171,9 +175,18 @@ async fn operator(registry: &Registry, data: &Path, url: &str) -> Result<Context
     Ok(context)
 }
 
+/// Publishes what there is to publish. What cannot be published is told, and is no reason to stop what serves.
+pub async fn publish(offer: Option<Offer>) {
+    if let Some(offer) = offer
+        && let Err(failure) = offer.publish().await
+    {
+        failure.tell(false);
+    }
+}
+
 impl Offer {
     /// Publishes them, as anybody publishes. What a crash leaves undone, the next start offers again.
-    pub async fn publish(self) -> Result {
+    async fn publish(self) -> Result {
         let Self { plugins, operator } = self;
         let namespace: Namespace = NAMESPACE.parse().map_err(|error| Failure::of(format!("{error}")))?;
         take(&operator, &namespace).await?;
@@ -184,7 +197,7 @@ impl Offer {
         let count = plugins.len();
         for built in plugins {
             let plugin = built.component.manifest.name.clone();
-            publish(&operator, built, &key, None).await?;
+            publish_one(&operator, built, &key, None).await?;
             let category = CATEGORIES.into_iter().find(|(name, _)| *name == plugin.name.as_str());
             if let Some((_, category)) = category {
                 set_category(&operator, &plugin, category).await?;
