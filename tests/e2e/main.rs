@@ -69,6 +69,7 @@ mod operation;
 mod operator;
 mod operator_money;
 mod operator_shop;
+mod packages;
 mod pages;
 mod partner;
 mod passkeys;

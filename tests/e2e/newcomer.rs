@@ -92,7 +92,7 @@ impl Drop for Machine {
 }
 
 /// The same plugin under another name.
-fn renamed(bytes: &[u8], name: &str) -> Vec<u8> {
+pub fn renamed(bytes: &[u8], name: &str) -> Vec<u8> {
     let mut manifest = Component::parse(bytes).unwrap().manifest;
     manifest.name = name.parse().unwrap();
     let section = MANIFEST_SECTION.as_bytes();

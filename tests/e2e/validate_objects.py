@@ -1,11 +1,14 @@
-"""Reads a list of Kubernetes objects as JSON and validates each against the schemas of the versions that are named."""
+"""Reads Kubernetes objects, as YAML or as a list in JSON, validates each against the schemas of the versions that are named, and prints
+them as a list in JSON."""
 
 import json
 import sys
 
 import kubernetes_validate
+import yaml
 
-objects = json.load(sys.stdin)
+documents = [document for document in yaml.safe_load_all(sys.stdin) if document]
+objects = documents[0] if isinstance(documents[0], list) else documents
 for version in sys.argv[1:]:
     for item in objects:
         try:
@@ -13,4 +16,4 @@ for version in sys.argv[1:]:
         except kubernetes_validate.ValidationError as error:
             name = f"{item['kind']} {item['metadata']['name']}"
             sys.exit(f"{name} is no object of Kubernetes {version}: {error.message} at {list(error.path)}")
-print(len(objects))
+json.dump(objects, sys.stdout)
