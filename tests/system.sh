@@ -110,6 +110,7 @@ install_tools() {
         "$tools/scim/bin/pip" install --quiet 'scim2-tester==0.5.2' 'scim2-client==0.13.2' 'scim2-models==0.12.3' 'httpx2==2.16.2'
     fi
     [ -x "$bin/helm" ] && [ -x "$bin/kubectl" ] || install_helm_and_kubectl "$bin"
+    install_promtool "$bin"
     install_debian
     if ! "$tools/ocr/bin/python3" -c 'import rapidocr_api' 2>/dev/null; then
         python3 -m venv "$tools/ocr"
@@ -147,6 +148,17 @@ install_debian() {
         "$debian.new" >"$debian.log" || { tail "$debian.log" >&2; exit 1; }
     rm -rf "$debian.new"/var/cache/apt/archives/*.deb
     mv "$debian.new" "$debian"
+}
+
+# What checks rules for Prometheus: the program alone, without the service that its package would start.
+install_promtool() { # BIN
+    if [ -x "$1/promtool" ] || ! command -v apt-get >/dev/null; then return; fi
+    local folder
+    [ "$(id -u)" -ne 0 ] || apt-get update -qq
+    folder=$(mktemp -d)
+    (cd "$folder" && apt-get download -qq -o APT::Sandbox::User=root prometheus >/dev/null && dpkg-deb --extract prometheus_*.deb .)
+    install "$folder/usr/bin/promtool" "$1"
+    rm -rf "$folder"
 }
 
 command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs" >&2; exit 1; }

@@ -1,8 +1,11 @@
 //! What users copy from `examples/` works as it stands.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 use crate::world::{World, binary, plugin, workspace};
 
@@ -85,4 +88,41 @@ fn guardrails_takes_its_rules() {
     let settings = customer.ok(&["configure", "guardrails"]);
     assert_eq!(settings["given"]["spend"]["research"], 4000, "{settings}");
     assert!(settings["problem"].is_null(), "{settings}");
+}
+
+/// The metrics that queries name.
+fn metrics(text: &str) -> BTreeSet<String> {
+    let begin = text.match_indices("chandlery_").map(|(at, _)| &text[at..]);
+    let end = |from: &str| from.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(from.len());
+    begin.map(|from| from[..end(from)].to_owned()).collect()
+}
+
+#[test]
+fn alerts_and_the_dashboard_ask_for_what_registries_and_hosts_tell() {
+    let world = World::start();
+    world.publisher("acme").publish(&plugin("ocr-server"));
+    world.customer().ok(&["install", "acme:ocr-server"]);
+    world.customer().ok(&["plan", "ocr-server"]);
+    let scrape = |url: &str| world.send("GET", url, None, &[], "").text();
+    let told = scrape("/metrics") + &scrape(&format!("http://{}/metrics", world.host.address));
+    let (rules, dashboard) = (example("prometheus/rules.yml"), example("grafana/chandlery.json"));
+    let asked = metrics(&(rules.clone() + &dashboard));
+    assert!(asked.len() > 8, "{asked:?}");
+    for name in asked {
+        let endings = ["_total", "_bucket", "_sum", "_count"];
+        let base = endings.iter().find_map(|ending| name.strip_suffix(*ending)).unwrap_or(&name);
+        assert!(told.contains(&format!("# TYPE {base} ")), "nobody tells of {name}: {told}");
+    }
+    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+    assert_eq!(dashboard["uid"], "chandlery");
+
+    let promtool = workspace().join("target/tools/bin/promtool");
+    assert!(promtool.exists(), "{} is missing: run `make system`", promtool.display());
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rules.yml"), rules).unwrap();
+    fs::copy(workspace().join("tests/e2e/alerts.yml"), folder.path().join("alerts.yml")).unwrap();
+    for words in [["check", "rules", "rules.yml"], ["test", "rules", "alerts.yml"]] {
+        let output = Command::new(&promtool).args(words).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stdout));
+    }
 }

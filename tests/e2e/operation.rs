@@ -113,6 +113,7 @@ fn a_backup_restores_everything_on_another_kind_of_store() {
     world.registry.serve_instead(world.folder.path(), restored);
     let journal = operator.text(&["books", "journal"]);
     assert!(journal.contains("B-1") || journal.contains("85"), "{journal}");
+    operator.ok(&["books", "check"]);
     assert_eq!(auditor.ok(&["log", "audit"])["faults"], Value::Array(Vec::new()));
     customer.ok(&["verify"]);
     let shown = world.send("GET", &format!("/images/acme/ocr-server/{}", Digest::of(&icon)), None, &[], "");
