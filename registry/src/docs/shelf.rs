@@ -74,6 +74,8 @@ pub static SHELF: &[Entry] = entries! {
         "Set a price, follow a sale to its share, and have what you earned paid out.";
     Tutorials "tutorials/operate": "Run a marketplace", for "operators",
         "Serve a registry, certify a partner, take money, pay it out, close the month, keep backups.";
+    Guides "journeys": "The journeys", for "whoever wants to see all of it",
+        "What people do with it, each from its first command to its end.";
     Guides "packages": "Install and upgrade", for "whoever installs it, and operators",
         "The installer, the Debian package with its services, the container image and the chart; upgrades and their end.";
     Guides "plugins": "Plugins: worlds, permissions, limits", for "authors of plugins, and whoever installs them",
