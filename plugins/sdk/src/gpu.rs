@@ -1,4 +1,4 @@
-//! Which programs a kind of GPU runs.
+//! Which programs a kind of GPU runs, and what a slice of one is cut out of.
 
 /// NVIDIA's kinds before Turing. CUDA 13, and what is built with it, has left them behind.
 const BEFORE_TURING: [&str; 13] =
@@ -33,9 +33,27 @@ impl Platform {
     }
 }
 
+/// The whole GPU of a kind, which may be a slice of it: `a100` of `a100-mig-1g.5gb`, `t4` of `t4-shared`.
+pub fn chip_of(kind: &str) -> &str {
+    let whole = kind.strip_suffix("-shared").unwrap_or(kind);
+    whole.split_once("-mig-").map_or(whole, |(chip, _)| chip)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slice_is_of_a_whole_gpu() {
+        for (kind, chip) in [
+            ("a100", "a100"),
+            ("a100-80gb-mig-1g.10gb", "a100-80gb"),
+            ("a100-mig-1g.5gb-shared", "a100"),
+            ("t4-shared", "t4"),
+        ] {
+            assert_eq!(chip_of(kind), chip, "{kind}");
+        }
+    }
 
     #[test]
     fn kinds_have_a_platform() {

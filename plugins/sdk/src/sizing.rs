@@ -13,15 +13,13 @@ pub use server::{Beside, Gpu, Server, Vllm};
 pub use share::{Need, Share, Weights};
 
 use crate::bindings::template::{Facts, GpuPool, Problem};
+use server::DRIVER_MIB;
 
 const MIB: u64 = 1 << 20;
 /// Numbers of GPUs that are tried where none is asked for.
 const GPU_COUNTS: [u32; 4] = [1, 2, 4, 8];
 /// The most GPUs on a node that a form takes.
 const GPUS_MAX: u32 = 64;
-/// What the driver keeps of the memory that it reports, in MiB: H100 report 81,559 and CUDA sees 81,121; RTX 4090 24,564 and 24,105.
-const DRIVER_MIB: u32 = 512;
-
 /// Of the states that there is room for, by what is reckoned, how many are counted on.
 const STATES_SURE_PERCENT: u64 = 80;
 
@@ -128,7 +126,7 @@ impl Need<'_> {
     }
 
     fn share_of(&self, pool: &GpuPool, gpus: u32, nodes: u32) -> Share {
-        let memory_mib = u64::from(pool.memory_mib.saturating_sub(DRIVER_MIB));
+        let memory_mib = u64::from(pool.memory_mib).saturating_sub(DRIVER_MIB);
         self.share(Gpu { kind: &pool.kind.to_lowercase(), memory_mib }, gpus, nodes)
     }
 

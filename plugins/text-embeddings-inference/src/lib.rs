@@ -5,7 +5,7 @@ mod own;
 use chandlery_sdk::llm::{HTTP, model_of};
 use chandlery_sdk::prelude::*;
 use chandlery_sdk::sizing::Reading;
-use chandlery_sdk::{Added, Value};
+use chandlery_sdk::{Added, Value, chip_of};
 
 use own::OWN;
 
@@ -80,7 +80,7 @@ impl Template for TextEmbeddingsInference {
             parameters.max_batch_tokens
         );
         if let Some(gpu) = &parameters.gpu {
-            must_fit(gpu, needs_mib, &arithmetic, &target)?;
+            must_fit(gpu, reading, &arithmetic, &target)?;
         }
         let architecture = match &parameters.gpu {
             None if target.architecture == "aarch64" => "cpu-arm64-",
@@ -129,20 +129,24 @@ impl Parameters {
     }
 }
 
-fn must_fit(gpu: &str, needs_mib: u64, arithmetic: &str, target: &Facts) -> Result<(), Vec<Problem>> {
+fn must_fit(gpu: &str, reading: Reading<'_>, arithmetic: &str, target: &Facts) -> Result<(), Vec<Problem>> {
     let Some(pool) = target.gpu_pools.iter().find(|pool| pool.kind == gpu) else {
         let message = format!("target '{}' has no GPUs of kind '{gpu}'", target.name);
         return Err(vec![Problem::with("/gpu", message)]);
     };
-    if pool.memory_mib > 0 && u64::from(pool.memory_mib) < needs_mib {
-        let message = format!("{gpu} has {} MiB: {arithmetic}", pool.memory_mib);
+    let memory_mib = u64::from(pool.memory_mib);
+    if memory_mib > 0 && !reading.fits(memory_mib) {
+        let counted_on = Reading::counted_on_mib(memory_mib);
+        let message =
+            format!("{gpu} has {memory_mib} MiB, of which {counted_on} are counted on: {arithmetic}");
         return Err(vec![Problem::with("/max_batch_tokens", message)]);
     }
     Ok(())
 }
 
 fn architecture(gpu: &str, is_named: bool) -> Result<&'static str, Vec<Problem>> {
-    let found = ARCHITECTURES.iter().find(|(kinds, _)| kinds.contains(&gpu)).map(|(_, prefix)| *prefix);
+    let chip = chip_of(gpu);
+    let found = ARCHITECTURES.iter().find(|(kinds, _)| kinds.contains(&chip)).map(|(_, prefix)| *prefix);
     match found {
         Some(prefix) => Ok(prefix),
         None if is_named => Ok(""),

@@ -202,7 +202,7 @@ mod tests {
             free,
             nodes: 1,
         };
-        assert_eq!(pools(&nodes), [pool("a100", 40960, 4, 4), pool("h100", 81920, 8, 2)]);
+        assert_eq!(pools(&nodes), [pool("a100", 40960, 4, 4), pool("h100", 81559, 8, 2)]);
         let choice = |kinds: &[&str], count| {
             let mut workload = workload();
             workload.resources.gpu = Some(Gpu {

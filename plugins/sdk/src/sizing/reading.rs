@@ -2,7 +2,8 @@
 
 use crate::model::{Kind, Model};
 
-use super::server::{MIB, Split, forward};
+use super::server::{DRIVER_MIB, MIB, Split, forward};
+use super::share::MARGIN_PERCENT;
 
 /// On a GPU for CUDA's context and for code, in MiB.
 const KERNELS_MIB: u64 = 640;
@@ -50,5 +51,15 @@ impl Reading<'_> {
     /// What it comes to on a GPU, in MiB.
     pub fn needs_mib(&self) -> u64 {
         self.weights_mib().saturating_add(self.batch_mib()).saturating_add(KERNELS_MIB)
+    }
+
+    /// Whether it fits a GPU whose driver reports so much memory, in MiB.
+    pub fn fits(&self, memory_mib: u64) -> bool {
+        self.needs_mib() <= Self::counted_on_mib(memory_mib)
+    }
+
+    /// Of the memory that a driver reports, what is counted on, in MiB: all but what the driver keeps and the margin.
+    pub fn counted_on_mib(memory_mib: u64) -> u64 {
+        memory_mib.saturating_sub(DRIVER_MIB) * (100 - MARGIN_PERCENT) / 100
     }
 }

@@ -6,7 +6,7 @@ use super::server::{Beside, Gpu, MIB, Server, Split};
 
 /// What an answer may be wrong by, in percent of what the server has: the terms are formulas, and the GPU's own are a few percent
 /// off them either way.
-const MARGIN_PERCENT: u64 = 5;
+pub(super) const MARGIN_PERCENT: u64 = 5;
 
 /// How weights are kept where they are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -255,11 +255,12 @@ pub const READS: &[Read] = &[
 ];
 
 impl Read {
-    /// What it comes to, in MiB.
-    pub fn needs_mib(&self) -> u64 {
+    /// What it comes to, in MiB, and whether that fits.
+    pub fn answer(&self) -> (u64, bool) {
         let model = Model::known(self.model).unwrap_or_else(|| panic!("no record of {}", self.model));
         let has_flash_attention = self.has_flash_attention;
-        Reading { model: &model, batch_tokens: 16_384, weight_bytes: 2, has_flash_attention }.needs_mib()
+        let reading = Reading { model: &model, batch_tokens: 16_384, weight_bytes: 2, has_flash_attention };
+        (reading.needs_mib(), reading.fits(self.memory_mib))
     }
 }
 
@@ -288,8 +289,8 @@ pub fn print() {
         println!("| {} | {} | {weights} | {tokens} | {fits} |", report.source, report.model);
     }
     for read in READS {
-        let (needs, said) = (read.needs_mib(), served(read.fits));
-        let answer = served(needs <= read.memory_mib);
+        let ((needs, fits), said) = (read.answer(), served(read.fits));
+        let answer = served(fits);
         println!(
             "| {} | {} | | | | {needs} MiB of {} | | | {said} | {answer} |",
             read.source, read.model, read.memory_mib
