@@ -107,7 +107,7 @@ fn of_machine(machine: &Machine) -> Vec<Finding> {
         Finding::new(
             "GPUs",
             "local",
-            gpus(&machine.gpus).ok_or_else(|| "none that NVIDIA's driver tells of".into()),
+            gpus(machine),
             "where there are some, install NVIDIA's driver, and see that `nvidia-smi` lists them; a local target gives replicas no \
              GPUs of others, which Slurm and Kubernetes do",
         ),
@@ -124,10 +124,16 @@ fn of_machine(machine: &Machine) -> Vec<Finding> {
     ]
 }
 
-/// The GPUs of all kinds, in words; none where there are none.
-fn gpus(pools: &[GpuPool]) -> Option<String> {
+/// The GPUs of all kinds, in words; not well where there are none, or where one is left out.
+fn gpus(machine: &Machine) -> std::result::Result<String, String> {
     let said = |pool: &GpuPool| format!("{} × {} of {} MiB", pool.total, pool.kind, pool.memory_mib);
-    (!pools.is_empty()).then(|| pools.iter().map(said).collect::<Vec<_>>().join(", "))
+    let all: Vec<_> = machine.gpus.iter().map(said).collect();
+    match (all.as_slice(), &machine.gpus_left_out) {
+        ([], None) => Err("none that NVIDIA's driver tells of".into()),
+        ([], Some(left_out)) => Err(left_out.clone()),
+        (_, Some(left_out)) => Err(format!("{}; {left_out}", all.join(", "))),
+        (_, None) => Ok(all.join(", ")),
+    }
 }
 
 /// Whether there is what a target is given to reach a cluster; that it answers is seen when the target is added.
@@ -206,6 +212,7 @@ mod tests {
             bubblewrap: Err("bubblewrap is not installed".into()),
             podman: None,
             gpus: Vec::new(),
+            gpus_left_out: None,
             slurm_lacks: vec!["sbatch", "squeue"],
         }
     }
@@ -220,11 +227,15 @@ mod tests {
             cgroups: Ok(2),
             bubblewrap: Ok("/usr/bin/bwrap".into()),
             podman: Some("podman version 5.4.2".into()),
-            gpus: vec![h200],
+            gpus: vec![h200.clone()],
+            gpus_left_out: None,
             slurm_lacks: Vec::new(),
         });
         assert!(whole.iter().all(|finding| finding.has && finding.remedy.is_none()), "{whole:?}");
         assert_eq!((&*whole[0].found, &*whole[3].found), ("version 2", "2 × h200 of 143771 MiB"));
+        let worn = Machine { gpus: vec![h200], gpus_left_out: Some("GPU 2 is left out".into()), ..bare() };
+        let said = &of_machine(&worn)[3];
+        assert_eq!((&*said.found, said.has), ("2 × h200 of 143771 MiB; GPU 2 is left out", false));
     }
 
     #[test]

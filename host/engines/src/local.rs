@@ -75,13 +75,14 @@ impl Local {
         let host_id = context.host_id.clone();
         let mark = (HOST_VARIABLE.to_owned(), host_id.clone());
         let (cgroups, isolation) = (Cgroups::find(&host_id), context.isolation.clone());
+        let gpus = Gpus::find();
         let local = Self {
             environments: Environments::new(data.join("environments"), mark, isolation.clone()),
             images: Images::default(),
-            lacks: lacks(&cgroups, &isolation),
+            lacks: lacks(&cgroups, &isolation, &gpus),
             cgroups,
             isolation,
-            gpus: Gpus::find(),
+            gpus,
             data,
             db,
             host_id,
@@ -367,11 +368,11 @@ impl Local {
     }
 }
 
-/// What keeps this machine from holding programs to their limits and to their own files.
-fn lacks(cgroups: &Cgroups, isolation: &Isolation) -> Option<String> {
+/// What keeps this machine from holding programs to their limits and to their own files, and from giving out all its GPUs.
+fn lacks(cgroups: &Cgroups, isolation: &Isolation, gpus: &Gpus) -> Option<String> {
     let limits = cgroups.fault().map(|fault| format!("its limits are not enforced: {fault}"));
     let files = isolation.fault().map(|fault| format!("it can read this host's files: {fault}"));
-    let lacks: Vec<_> = limits.into_iter().chain(files).collect();
+    let lacks: Vec<_> = limits.into_iter().chain(files).chain(gpus.fault()).collect();
     (!lacks.is_empty()).then(|| lacks.join("; "))
 }
 

@@ -167,6 +167,11 @@ async fn container(local: &Local, part: Part<'_>, row: &ReplicaRow, image: &str)
     }
     command.args(["--name", &images::name(&row.id), "--label", &format!("{HOST_LABEL}={}", local.host_id)]);
     command.arg(format!("--stop-timeout={grace_seconds}"));
+    // Processes exchange what they compute through shared memory, of which a container has 64 MiB unless it is told. What they put
+    // there counts as memory of theirs.
+    if !volumes.iter().any(|volume| volume.mount.starts_with("/dev/shm")) {
+        command.arg(format!("--shm-size={}m", resources.memory_mib));
+    }
     for gpu in &row.gpus {
         command.args(["--device", &format!("nvidia.com/gpu={gpu}")]);
     }

@@ -24,6 +24,8 @@ pub struct Machine {
     pub podman: Option<String>,
     /// The GPUs that replicas are given, by kind, all of them free; none where no driver tells of any.
     pub gpus: Vec<GpuPool>,
+    /// Which GPUs replicas are not given, and why; none: they are given all.
+    pub gpus_left_out: Option<String>,
     /// The client commands of Slurm that are not installed, of those by which jobs are run.
     pub slurm_lacks: Vec<&'static str>,
 }
@@ -32,12 +34,16 @@ impl Machine {
     /// Looks; bubblewrap and podman are run for it, for a moment. Fails only where the looking itself breaks off.
     pub async fn look() -> Result<Self, Error> {
         let podman = Images::default().podman().await;
-        let looked = tokio::task::spawn_blocking(move || Self {
-            cgroups: cgroups::usable(),
-            bubblewrap: bubblewrap(),
-            podman,
-            gpus: Gpus::find().pools(&BTreeSet::new()),
-            slurm_lacks: slurm::PROGRAMS.into_iter().filter(|name| installed(name).is_none()).collect(),
+        let looked = tokio::task::spawn_blocking(move || {
+            let gpus = Gpus::find();
+            Self {
+                cgroups: cgroups::usable(),
+                bubblewrap: bubblewrap(),
+                podman,
+                gpus: gpus.pools(&BTreeSet::new()),
+                gpus_left_out: gpus.fault(),
+                slurm_lacks: slurm::PROGRAMS.into_iter().filter(|name| installed(name).is_none()).collect(),
+            }
         });
         looked.await.map_err(|error| Error::Damaged(error.to_string()))
     }
