@@ -156,7 +156,17 @@ fn containers_of_this_machine_roll_out_and_back_while_requests_are_answered() {
     acme.publish(&plugin("errand"));
     let customer = world.customer();
     customer.ok(&["install", "acme:errand"]);
-    hog(&customer, &["--set", &format!("image={image}")]);
+    let image = format!("image={image}");
+    hog(&customer, &["--set", &image]);
+
+    // What it shares between its processes is bounded by its memory alone.
+    let measure = "import os; at = os.statvfs('/dev/shm'); print('shared', at.f_blocks * at.f_frsize >> 20)";
+    let command = format!("command={}", json!(["python3", "-c", measure]));
+    let words =
+        ["deploy", "errand", "--name", "shares", "--set", &image, "--set", &command, "--set", "job=true"];
+    customer.ok(&[&words[..], &["--set", "memory_mib=300"]].concat());
+    until("it has measured", || customer.text(&["logs", "shares"]).contains("shared 300").then_some(()));
+    customer.ok(&["remove", "shares"]);
     customer.ok(&["remove", "ocr"]);
     until("nothing is left of them", || podman.run(&["ps", "--all", "--quiet"]).is_empty().then_some(()));
 }
@@ -194,20 +204,56 @@ fn lab() -> (Slurm, World) {
 }
 
 fn add_lab(slurm: &Slurm, customer: &Person) {
+    add_target(slurm, customer, "lab", &["--price", "h100=2.50"]);
+}
+
+fn add_target(slurm: &Slurm, customer: &Person, name: &str, more: &[&str]) {
     let directory = format!("directory={}", slurm.shared());
-    customer.ok(&[
-        "target",
-        "add",
-        "lab",
-        "--engine",
-        "slurm",
-        "--set",
-        &directory,
-        "--set",
-        "poll_seconds=1",
-        "--price",
-        "h100=2.50",
-    ]);
+    let words = ["target", "add", name, "--engine", "slurm", "--set", &directory, "--set", "poll_seconds=1"];
+    customer.ok(&[&words[..], more].concat());
+}
+
+/// Runs a job on a target that says on which node it is.
+fn node_of_a_job(customer: &Person, target: &str) -> String {
+    let speak = format!("command={}", json!(["bash", "-c", "echo on $SLURMD_NODENAME"]));
+    let words =
+        ["deploy", "errand", "--target", target, "--name", target, "--set", &speak, "--set", "job=true"];
+    customer.ok(&words);
+    let node = until("it has said where it is", || {
+        let logs = customer.text(&["logs", target]);
+        logs.split_once("on n").map(|(_, rest)| format!("n{}", &rest[..1]))
+    });
+    customer.ok(&["remove", target]);
+    node
+}
+
+#[test]
+fn jobs_go_where_their_target_says() {
+    let (slurm, world) = lab();
+    world.publisher("acme").publish(&plugin("errand"));
+    let customer = world.customer();
+    customer.ok(&["install", "acme:errand"]);
+    assert_eq!(node_of_a_job(&customer, "lab"), "n1", "the first that is free");
+    for (target, setting) in [("slow", "constraint=slow|none"), ("away", "exclude=n1")] {
+        add_target(&slurm, &customer, target, &["--set", setting]);
+        let pools = customer.ok(&["target", "inventory", target])["gpu-pools"].clone();
+        assert_eq!((&pools[0]["kind"], pools.as_array().unwrap().len()), (&json!("a100"), 1), "{pools}");
+        assert_eq!(node_of_a_job(&customer, target), "n2", "{setting}");
+    }
+    slurm.reserve("launch");
+    add_target(&slurm, &customer, "booked", &["--set", "reservation=launch"]);
+    assert_eq!(node_of_a_job(&customer, "booked"), "n2");
+
+    let directory = format!("directory={}", slurm.shared());
+    let words = ["target", "add", "odd", "--engine", "slurm", "--set", &directory, "--set"];
+    for (setting, said) in [
+        ("constraint=ib&a100|h100", "has both & and |"),
+        ("exclude=n[1-2]", "nodes are named one by one"),
+        ("reservation=-x", "'-x' is no name"),
+    ] {
+        let (problem, _) = customer.refused(&[&words[..], &[setting]].concat());
+        assert!(problem.detail.contains(said), "{problem:?}");
+    }
 }
 
 #[test]
@@ -434,6 +480,20 @@ fn a_training_job_gets_its_gpus_through_slurms_rest_api() {
         "--set",
         "poll_seconds=1",
     ]);
+    world.publisher("acme").publish(&plugin("errand"));
+    customer.ok(&["install", "acme:errand"]);
+    slurm.reserve("launch");
+    let placed = ["constraint=slow", "exclude=n1", "reservation=launch"].map(|setting| ["--set", setting]);
+    let credential = ["--credential", &token, "--set", "user=root", "--set", &rest];
+    add_target(&slurm, &customer, "placed", &[&credential[..], placed.as_flattened()].concat());
+    assert_eq!(node_of_a_job(&customer, "placed"), "n2");
+    let jobs = slurm.ask("scontrol", &["--oneliner", "show", "jobs"]);
+    assert!(
+        ["Features=slow", "ExcNodeList=n1", "Reservation=launch"].iter().all(|it| jobs.contains(it)),
+        "{jobs}"
+    );
+    slurm.ask("scontrol", &["delete", "reservationname=launch"]);
+
     world.vendor().publish(&plugin("torchrun-job"));
     let allow = ["--deny", "secret:hf-token", "--deny", "secret:wandb-api-key"];
     customer.ok(&[&["install", "chandlery:torchrun-job"][..], &allow].concat());
@@ -472,8 +532,6 @@ fn a_training_job_gets_its_gpus_through_slurms_rest_api() {
     customer.ok(&["remove", "train"]);
 
     let sleep = format!("command={}", json!(["sleep", "600"]));
-    world.publisher("acme").publish(&plugin("errand"));
-    customer.ok(&["install", "acme:errand"]);
     let holder =
         ["deploy", "errand", "--name", "holder", "--target", "lab", "--set", &sleep, "--set", "gpus=2"];
     customer.ok(&[&holder[..], &["--set", "gpu=a100"]].concat());

@@ -100,6 +100,15 @@ impl Slurm {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Keeps the second node for jobs that name this reservation.
+    pub fn reserve(&self, name: &str) {
+        let name = format!("reservationname={name}");
+        let words =
+            ["create", "reservation", &name, "starttime=now", "duration=60", "users=root", "nodes=n2"];
+        let said = self.ask("scontrol", &words);
+        assert!(said.starts_with("Reservation created"), "{said}");
+    }
+
     /// How many jobs were ever submitted.
     pub fn jobs(&self) -> usize {
         self.ask("squeue", &["-h", "--states=all", "-o", "%i"]).lines().count()
@@ -161,8 +170,8 @@ KillWait=5
 GresTypes=gpu
 MailProg=/bin/true
 SlurmdParameters=config_overrides
-NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={first} CPUs=16 RealMemory=16000 Gres=gpu:h100:2
-NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port={second} CPUs=16 RealMemory=16000 Gres=gpu:a100:2
+NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={first} CPUs=16 RealMemory=16000 Feature=ib Gres=gpu:h100:2
+NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port={second} CPUs=16 RealMemory=16000 Feature=slow Gres=gpu:a100:2
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 "
     )

@@ -99,9 +99,13 @@ impl Slurm {
 
     /// The nodes that jobs may run on.
     fn usable<'a>(&'a self, nodes: &'a [Node]) -> impl Iterator<Item = &'a Node> {
-        nodes.iter().filter(|node| {
-            let partition = self.settings.partition.as_ref();
-            node.is_usable && partition.is_none_or(|name| node.partitions.contains(name))
+        let SlurmSettings { partition, constraint, exclude, .. } = &self.settings;
+        nodes.iter().filter(move |node| {
+            let within = |name: &str| node.partitions.iter().any(|known| known == name);
+            node.is_usable
+                && partition.as_ref().is_none_or(|name| within(name.as_str()))
+                && constraint.as_ref().is_none_or(|constraint| constraint.allows(&node.features))
+                && !exclude.contain(&node.name)
         })
     }
 
@@ -140,9 +144,7 @@ impl Slurm {
             gpus: self.kind(part.workload, nodes).map(|kind| (kind, part.workload.gpus_per_node())),
             time_limit_minutes: self.settings.time_limit_minutes,
             requeue: *kind == chandlery_package::plan::WorkloadKind::Service,
-            partition: self.settings.partition.clone(),
-            account: self.settings.account.clone(),
-            qos: self.settings.qos.clone(),
+            place: self.settings.place(),
         }
     }
 

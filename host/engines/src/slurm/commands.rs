@@ -96,7 +96,7 @@ fn said(output: &Output) -> String {
 
 /// The words of sbatch for a job.
 fn options(submission: &Submission) -> Vec<String> {
-    let Submission { name, script, output, directory, nodes, cpus, memory_mib, .. } = submission;
+    let Submission { name, script, output, directory, nodes, cpus, memory_mib, place, .. } = submission;
     let mut words = vec![
         "--parsable".into(),
         format!("--job-name={name}"),
@@ -112,9 +112,12 @@ fn options(submission: &Submission) -> Vec<String> {
     let values = [
         ("gres", submission.gres()),
         ("time", submission.time_limit_minutes.map(|minutes| minutes.to_string())),
-        ("partition", submission.partition.clone()),
-        ("account", submission.account.clone()),
-        ("qos", submission.qos.clone()),
+        ("partition", place.partition.clone()),
+        ("account", place.account.clone()),
+        ("qos", place.qos.clone()),
+        ("reservation", place.reservation.clone()),
+        ("constraint", place.constraint.clone()),
+        ("exclude", place.exclude.clone()),
     ];
     words.extend(values.into_iter().filter_map(|(option, value)| Some(format!("--{option}={}", value?))));
     words.push(text(script));
@@ -147,7 +150,8 @@ fn node(line: &str) -> Option<Node> {
         address: field("NodeAddr").unwrap_or(&name).to_owned(),
         architecture: field("Arch").unwrap_or("x86_64").to_owned(),
         is_usable: is_usable(field("State").unwrap_or_default().split('+')),
-        partitions: field("Partitions").unwrap_or_default().split(',').map(str::to_owned).collect(),
+        partitions: words(field("Partitions")),
+        features: words(field("ActiveFeatures").or(field("AvailableFeatures"))),
         gpus: gpus(
             field("Gres").unwrap_or_default(),
             field("GresUsed").unwrap_or_default(),
@@ -159,20 +163,58 @@ fn node(line: &str) -> Option<Node> {
     })
 }
 
+/// The words of a list; none of `(null)`.
+fn words(list: Option<&str>) -> Vec<String> {
+    let list = list.filter(|list| *list != "(null)").unwrap_or_default();
+    list.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::model::Place;
     use super::*;
+
+    #[test]
+    fn a_job_goes_where_its_target_says() {
+        let place = Place {
+            partition: Some("main".into()),
+            reservation: Some("launch".into()),
+            constraint: Some("ib&h100".into()),
+            exclude: Some("n1,n7".into()),
+            ..Place::default()
+        };
+        let submission = Submission {
+            name: "x".into(),
+            script: "/s/job-0.sh".into(),
+            output: "/s/log".into(),
+            directory: "/s".into(),
+            nodes: 1,
+            cpus: 1,
+            memory_mib: 512,
+            gpus: None,
+            time_limit_minutes: None,
+            requeue: false,
+            place,
+        };
+        let words = options(&submission);
+        for word in ["--partition=main", "--reservation=launch", "--constraint=ib&h100", "--exclude=n1,n7"] {
+            assert!(words.iter().any(|said| said == word), "{word}: {words:?}");
+        }
+        assert!(!words.iter().any(|said| said.starts_with("--qos")), "{words:?}");
+    }
 
     #[test]
     fn nodes_and_jobs_are_read_as_slurm_writes_them() {
         let line = "NodeName=n1 Arch=x86_64 CoresPerSocket=1  CPUAlloc=2 CPUEfctv=8 CPUTot=8 CPULoad=1.87 \
-                    AvailableFeatures=(null) Gres=gpu:h100:2 GresDrain=N/A GresUsed=gpu:h100:1(IDX:0) NodeAddr=10.0.0.1 \
+                    AvailableFeatures=ib,h100 ActiveFeatures=ib Gres=gpu:h100:2 GresDrain=N/A GresUsed=gpu:h100:1(IDX:0) NodeAddr=10.0.0.1 \
                     OS=Linux 6.1 #1 SMP  RealMemory=16000 AllocMem=4000 FreeMem=1 State=MIXED+CLOUD Partitions=main,long \
                     CfgTRES=cpu=8,mem=16000M,billing=8 AllocTRES=cpu=2,mem=4000M";
         let found = node(line).unwrap();
         assert_eq!((found.name.as_str(), found.address.as_str(), found.is_usable), ("n1", "10.0.0.1", true));
         assert_eq!((found.free_cpus, found.free_mib, found.free_gpus("h100")), (6, 12000, 1));
         assert_eq!(found.partitions, ["main", "long"]);
+        assert_eq!(found.features, ["ib"]);
+        assert!(node("NodeName=n1 ActiveFeatures=(null)").unwrap().features.is_empty());
         let found =
             job("12|PENDING|Resources|main|4294901758|N/A|1-00:00:00|ocr.server-0@ab.cd.0|odd").unwrap();
         assert_eq!((found.id, found.state, found.time_limit_minutes), (12, State::Pending, Some(1440)));

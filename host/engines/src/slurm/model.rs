@@ -22,9 +22,20 @@ pub(super) struct Submission {
     pub time_limit_minutes: Option<u32>,
     /// Whether it is run again when its node fails.
     pub requeue: bool,
+    pub place: Place,
+}
+
+/// Where jobs of a target run, and on whose account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Place {
     pub partition: Option<String>,
     pub account: Option<String>,
     pub qos: Option<String>,
+    pub reservation: Option<String>,
+    /// Features that its nodes have, as `--constraint` has them.
+    pub constraint: Option<String>,
+    /// Nodes that it stays away from, as `--exclude` has them.
+    pub exclude: Option<String>,
 }
 
 impl Submission {
@@ -112,6 +123,7 @@ pub(super) struct Node {
     pub architecture: String,
     pub is_usable: bool,
     pub partitions: Vec<String>,
+    pub features: Vec<String>,
     pub gpus: Vec<Gpus>,
     pub free_cpus: u32,
     pub free_mib: u64,

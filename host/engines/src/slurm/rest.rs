@@ -65,6 +65,7 @@ struct RestNode {
     state_flags: Vec<String>,
     #[serde(default)]
     partitions: Vec<String>,
+    active_features: Option<String>,
     gres: Option<String>,
     gres_used: Option<String>,
     tres_used: Option<String>,
@@ -199,12 +200,16 @@ fn properties(submission: &Submission) -> Value {
         "memory_per_node": submission.memory_mib,
         "requeue": submission.requeue,
     });
+    let place = &submission.place;
     let values = [
         ("gres", submission.gres().map(Value::from)),
         ("time_limit", submission.time_limit_minutes.map(Value::from)),
-        ("partition", submission.partition.clone().map(Value::from)),
-        ("account", submission.account.clone().map(Value::from)),
-        ("qos", submission.qos.clone().map(Value::from)),
+        ("partition", place.partition.clone().map(Value::from)),
+        ("account", place.account.clone().map(Value::from)),
+        ("qos", place.qos.clone().map(Value::from)),
+        ("reservation", place.reservation.clone().map(Value::from)),
+        ("constraints", place.constraint.clone().map(Value::from)),
+        ("exclude_nodes", place.exclude.clone().map(Value::from)),
     ];
     for (name, value) in values {
         if let Some(value) = value {
@@ -222,6 +227,7 @@ fn node(node: RestNode) -> Node {
         address: node.address.unwrap_or_else(|| node.name.clone()),
         architecture: node.architecture.unwrap_or_else(|| "x86_64".into()),
         partitions: node.partitions,
+        features: node.active_features.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect(),
         gpus: gpus(
             &node.gres.unwrap_or_default(),
             &node.gres_used.unwrap_or_default(),
