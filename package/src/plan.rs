@@ -16,6 +16,9 @@ pub use check::PlanError;
 pub use cost::cost_per_hour;
 pub use fit::{lacks, needs, there_is};
 
+/// The name of a port for the processes of a replica alone.
+const PEERS: &str = "peers";
+
 /// See `plan` in `wit/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -284,7 +287,20 @@ impl Plan {
     }
 }
 
+impl Port {
+    /// Whether the processes of a replica find each other at it, on all its nodes: `peers`, or what begins with `peers-`. It is
+    /// allotted as any other is, and nobody else is sent to it.
+    pub fn is_for_peers(&self) -> bool {
+        self.name == PEERS || self.name.strip_prefix(PEERS).is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
 impl Workload {
+    /// The ports that others are sent to.
+    pub fn served_ports(&self) -> impl Iterator<Item = &Port> {
+        self.ports.iter().filter(|port| !port.is_for_peers())
+    }
+
     /// The GPUs of each node that a replica spans.
     pub fn gpus_per_node(&self) -> u32 {
         self.resources
@@ -304,5 +320,19 @@ impl Workload {
             EnvValue::Secret(name) => Some(name.as_str()),
             EnvValue::Text(_) | EnvValue::Port(_) => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_where_a_replicas_processes_meet() {
+        let mut workload = example::workload();
+        let port = |name: &str| Port { name: name.into(), number: 1, protocol: Protocol::Tcp };
+        workload.ports = ["http", "peers", "peers-client", "peersist", "own-peers"].map(port).into();
+        let served: Vec<_> = workload.served_ports().map(|port| port.name.as_str()).collect();
+        assert_eq!(served, ["http", "peersist", "own-peers"]);
     }
 }

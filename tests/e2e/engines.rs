@@ -1,5 +1,7 @@
 //! The same plans on real engines: this machine and a Slurm cluster.
 
+use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -435,16 +437,86 @@ fn a_job_whose_submission_was_never_recorded_is_found_again() {
     assert_eq!(slurm.ask("squeue", &["-h"]), "");
 }
 
-/// A `torchrun` that only says what it was told and what it sees, in a folder of its own.
+/// Where programs wait for each other: whoever connects is let go once so many have come.
+fn gate(comers: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || listener.incoming().take(comers).collect::<Vec<_>>());
+    address
+}
+
+/// What a Python program does first that listens at a port and then waits at a gate, both as texts.
+const MEET: &str = "import os, socket, sys\n\
+    def meet(endpoint, gate):\n    \
+        host, port = endpoint.split(':')\n    \
+        store = socket.create_server((host, int(port)))\n    \
+        print('meets at', port, flush=True)\n    \
+        if gate: socket.create_connection(gate.split(':')).recv(1)\n";
+
+/// The ports that these deployments' processes met at, which have all ended well.
+fn met(customer: &Person, deployments: &[&str]) -> BTreeSet<String> {
+    let port = |name: &&str| {
+        until("it has ended well", || {
+            let status = customer.ok(&["status", name])[0].clone();
+            assert_eq!(status["endpoints"], json!([]), "nobody is sent to it: {status}");
+            (status["health"] == "succeeded").then_some(())
+        });
+        let logs = customer.text(&["logs", name]);
+        let (_, rest) = logs.split_once("meets at ").unwrap_or_else(|| panic!("{logs}"));
+        rest.lines().next().unwrap().to_owned()
+    };
+    deployments.iter().map(port).collect()
+}
+
+#[test]
+fn two_jobs_with_one_task_on_this_machine_both_end_well() {
+    let world = World::start();
+    world.publisher("acme").publish(&plugin("errand"));
+    let customer = world.customer();
+    customer.ok(&["install", "acme:errand"]);
+    let program = format!("{MEET}meet('127.0.0.1:' + os.environ['PEERS_PORT'], '{}')", gate(2));
+    let command = format!("command={}", json!(["python3", "-c", program]));
+    for name in ["first", "second"] {
+        let words =
+            ["deploy", "errand", "--no-wait", "--set", &command, "--set", "job=true", "--set", "peers=29400"];
+        customer.ok(&[&words[..], &["--name", name]].concat());
+    }
+    assert_eq!(met(&customer, &["first", "second"]).len(), 2, "each has a port of its own");
+}
+
+#[test]
+fn two_jobs_with_one_task_on_a_node_both_end_well() {
+    let slurm = Slurm::start();
+    let mut world = World::with_environment(slurm.environment());
+    let path = format!("{}:{}", torchrun(&world), std::env::var("PATH").unwrap());
+    world.environment.push(("PATH".into(), path));
+    world.restart_host();
+    let customer = world.customer();
+    add_lab(&slurm, &customer);
+    world.vendor().publish(&plugin("torchrun-job"));
+    let allow = ["--deny", "secret:hf-token", "--deny", "secret:wandb-api-key"];
+    customer.ok(&[&["install", "chandlery:torchrun-job"][..], &allow].concat());
+    let arguments = format!("arguments={}", json!(["--gate", gate(2)]));
+    let set =
+        ["script=train.py", "python=target", "gpu=h100", "cpu_millis=1000", "memory_mib=256", &arguments];
+    let set: Vec<_> = set.iter().flat_map(|setting| ["--set", setting]).collect();
+    for name in ["first", "second"] {
+        let words = ["deploy", "torchrun-job", "--target", "lab", "--no-wait", "--name", name];
+        customer.ok(&[&words[..], &set].concat());
+    }
+    assert_eq!(met(&customer, &["first", "second"]).len(), 2, "each has a port of its own");
+}
+
+/// A `torchrun` that says what it was told and what it sees, and listens where its processes would meet, in a folder of its own.
 fn torchrun(world: &World) -> String {
     let folder = world.folder.path().join("bin");
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("torchrun");
-    std::fs::write(
-        &path,
-        "#!/bin/bash\necho \"torchrun $* sees $CUDA_VISIBLE_DEVICES, keeps in $HF_HOME\"\n",
-    )
-    .unwrap();
+    let program = "words = sys.argv[1:]\n\
+        print('torchrun', *words, 'sees', os.environ['CUDA_VISIBLE_DEVICES'] + ', keeps in', os.environ['HF_HOME'])\n\
+        gate = words[-1] if words[-2] == '--gate' else None\n\
+        meet(words[words.index('--rdzv-endpoint') + 1], gate)\n";
+    std::fs::write(&path, format!("#!/usr/bin/env python3\n{MEET}{program}")).unwrap();
     assert!(Command::new("chmod").arg("755").arg(&path).status().unwrap().success());
     folder.display().to_string()
 }

@@ -1,7 +1,7 @@
 //! A plan in words, which the command line, the console of hosts and the shop of registries all tell alike.
 
 use super::{
-    Check, EnvValue, EnvVar, Gpu, Interconnect, Plan, Probe, Resources, Runtime, Volume, VolumeKind,
+    Check, EnvValue, EnvVar, Gpu, Interconnect, Plan, Port, Probe, Resources, Runtime, Volume, VolumeKind,
     Workload, WorkloadKind,
 };
 use crate::size::mebibytes;
@@ -24,15 +24,18 @@ pub fn workload(workload: &Workload) -> Vec<Told> {
     tell("Command", command.first().map(|_| cut(&command.join(" "))).into_iter().collect());
     tell("GPUs", vec![gpus_of(workload)]);
     tell("Each replica", vec![resources(&workload.resources)]);
-    let ports =
-        workload.ports.iter().map(|port| format!("{} at {} ({})", port.name, port.number, port.protocol));
-    tell("Ports", ports.collect());
+    tell("Ports", workload.ports.iter().map(port).collect());
     tell("Is ready", workload.readiness.iter().map(ready).collect());
     tell("Volumes", workload.volumes.iter().map(volume).collect());
     tell("Secrets", workload.env.iter().filter_map(secret).collect());
     tell("Environment", workload.env.iter().filter_map(variable).collect());
     tell("Started again", vec![format!("{}; it has {} s to end", workload.restart, workload.grace_seconds)]);
     told
+}
+
+fn port(port: &Port) -> String {
+    let speaks = if port.is_for_peers() { "between its own processes" } else { port.protocol.as_str() };
+    format!("{} at {} ({speaks})", port.name, port.number)
 }
 
 /// In a few words, how much there is of a plan.

@@ -6,11 +6,14 @@ use chandlery_sdk::prelude::*;
 const VERSION: &str = "2.60.0";
 const METRICS: &str = "metrics";
 const METRICS_PORT: u16 = 9464;
-/// Begins the cluster at its head, port 6379, and the application in it. Its arguments are each node's cores, GPUs and bytes of
+/// Begins the cluster at its head, and the application in it: by its address, since another cluster of the node may have begun after
+/// it. Agents listen wherever there is room. Its arguments are each node's cores, GPUs and bytes of
 /// the object store; what the user names comes in the environment, so that no value is read as a part of the script.
-const SCRIPT: &str = "set -- --num-cpus \"$1\" --num-gpus \"$2\" --object-store-memory \"$3\" --disable-usage-stats; \
-    if [ \"$CHANDLERY_NODE_RANK\" != 0 ]; then exec ray start --block \"$@\" --address \"$CHANDLERY_LEADER_ADDRESS:6379\"; fi; \
-    ray start --head --port 6379 --metrics-export-port \"$METRICS_PORT\" --include-dashboard false \"$@\" && \
+const SCRIPT: &str = "set -- --num-cpus \"$1\" --num-gpus \"$2\" --object-store-memory \"$3\" --disable-usage-stats \
+    --dashboard-agent-listen-port 0; \
+    if [ \"$CHANDLERY_NODE_RANK\" != 0 ]; then exec ray start --block \"$@\" --address \"$CHANDLERY_LEADER_ADDRESS:$PEERS_PORT\"; fi; \
+    ray start --head --port \"$PEERS_PORT\" --ray-client-server-port \"$PEERS_CLIENT_PORT\" --metrics-export-port \"$METRICS_PORT\" \
+    --include-dashboard false \"$@\" && export RAY_ADDRESS=\"$CHANDLERY_LEADER_ADDRESS:$PEERS_PORT\" && \
     serve start --http-host \"$BIND\" --http-port \"$PORT\" && \
     exec serve run --blocking ${WORKING_DIR:+\"--working-dir=$WORKING_DIR\"} \"$APPLICATION\"";
 
@@ -62,6 +65,8 @@ impl Template for RayServe {
             .env("BIND", target.bind())
             .http_port(HTTP, parameters.port, "PORT")
             .http_port(METRICS, METRICS_PORT, "METRICS_PORT")
+            .peers_port("peers", 6379, "PEERS_PORT")
+            .peers_port("peers-client", 10001, "PEERS_CLIENT_PORT")
             .ready_when_http(HTTP, &parameters.health_path, parameters.start_minutes * 60)
             .grace(60);
         if parameters.gpus > 0 {

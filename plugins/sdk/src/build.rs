@@ -126,6 +126,14 @@ impl Workload {
         self
     }
 
+    /// Adds a port by which the processes of a replica find each other on all its nodes, named `peers` or `peers-` and more. They find
+    /// its number in the environment variable `variable`, and nobody else is sent there.
+    pub fn peers_port(mut self, name: &str, number: u16, variable: &str) -> Self {
+        self.ports.push(Port { name: name.into(), number, protocol: Protocol::Tcp });
+        self.env.push(EnvVar { name: variable.into(), value: EnvValue::Port(name.into()) });
+        self
+    }
+
     /// Ready when a `GET` of `path` on the port of this name succeeds, within `timeout_seconds` of the start.
     pub fn ready_when_http(mut self, port: &str, path: &str, timeout_seconds: u32) -> Self {
         let check = Check::Http(HttpCheck { port: port.into(), path: path.into() });

@@ -27,7 +27,10 @@ impl Template for Sglang {
             health: "/health",
             key_variable: "API_KEY",
         };
-        let placed = llm.place(&request.target, program)?;
+        let mut placed = llm.place(&request.target, program)?;
+        if llm.nodes > 1 {
+            placed.workload = placed.workload.peers_port("peers", 20000, "PEERS_PORT");
+        }
         let command = command(llm, &placed);
         placed.plan(command, llm, &OWN)
     }
@@ -63,12 +66,11 @@ fn command(llm: &Llm, placed: &Placed) -> Command {
     }
     command = llm.flags(command);
     if llm.nodes > 1 {
-        // The nodes find each other at port 20000.
         command = command
             .option("--pp-size", llm.nodes)
             .option("--nnodes", llm.nodes)
             .args(["--node-rank", "$(CHANDLERY_NODE_RANK)"])
-            .args(["--dist-init-addr", "$(CHANDLERY_LEADER_ADDRESS):20000"]);
+            .args(["--dist-init-addr", "$(CHANDLERY_LEADER_ADDRESS):$(PEERS_PORT)"]);
     }
     command
 }

@@ -51,7 +51,6 @@ impl Template for TorchrunJob {
             let message = format!("target '{}' runs no {what}; choose another Python", target.name);
             return Err(vec![Problem::with("/python", message)]);
         }
-        // The processes find each other at port 29400.
         let torchrun = Command::new("torchrun")
             .option("--nnodes", parameters.nodes)
             .option("--nproc-per-node", parameters.gpus)
@@ -59,7 +58,7 @@ impl Template for TorchrunJob {
             .option("--max-restarts", parameters.retries)
             .args(["--rdzv-backend", "c10d"])
             .option("--rdzv-id", deployment)
-            .args(["--rdzv-endpoint", "$(CHANDLERY_LEADER_ADDRESS):29400"]);
+            .args(["--rdzv-endpoint", "$(CHANDLERY_LEADER_ADDRESS):$(PEERS_PORT)"]);
         let command = match parameters.script.strip_prefix("-m ") {
             Some(module) => torchrun.arg("-m").positional("/script", module)?,
             None => torchrun.positional("/script", &parameters.script)?,
@@ -69,6 +68,7 @@ impl Template for TorchrunJob {
             .command(command)
             .gpus(parameters.gpu, parameters.gpus * parameters.nodes)
             .nodes(parameters.nodes)
+            .peers_port("peers", 29400, "PEERS_PORT")
             .resources(
                 parameters.cpu_millis.unwrap_or(8000 * parameters.gpus),
                 parameters.memory_mib.unwrap_or(65_536 * parameters.gpus),

@@ -11,11 +11,10 @@ use own::OWN;
 const VERSION: &str = "0.33.0";
 /// Of each GPU, what it takes where nothing else is said.
 const SHARE_PERCENT: u64 = 90;
-/// The first node serves, the others only compute: adds each node's own flags to the command after the number of nodes. The
-/// nodes find each other at port 29500.
+/// The first node serves, the others only compute: adds each node's own flags to the command after the number of nodes.
 const OVER_NODES: &str = "nodes=$1; shift; [ \"$CHANDLERY_NODE_RANK\" = 0 ] || set -- \"$@\" --headless; \
     exec \"$@\" --pipeline-parallel-size \"$nodes\" --nnodes \"$nodes\" --node-rank \"$CHANDLERY_NODE_RANK\" \
-    --master-addr \"$CHANDLERY_LEADER_ADDRESS\" --master-port 29500";
+    --master-addr \"$CHANDLERY_LEADER_ADDRESS\" --master-port \"$PEERS_PORT\"";
 
 struct Vllm;
 
@@ -35,7 +34,10 @@ impl Template for Vllm {
             health: "/health",
             key_variable: "VLLM_API_KEY",
         };
-        let placed = llm.place(&request.target, program)?;
+        let mut placed = llm.place(&request.target, program)?;
+        if llm.nodes > 1 || llm.data_parallel > 1 {
+            placed.workload = placed.workload.peers_port("peers", 29500, "PEERS_PORT");
+        }
         let command = command(llm, &placed, percent)?;
         placed.plan(command, llm, &OWN)
     }
@@ -62,7 +64,9 @@ fn command(llm: &Llm, placed: &Placed, percent: u64) -> Result<Command, Vec<Prob
         command = command.option("--max-num-seqs", requests);
     }
     if llm.data_parallel > 1 {
-        command = command.option("--data-parallel-size", llm.data_parallel);
+        command = command
+            .option("--data-parallel-size", llm.data_parallel)
+            .args(["--data-parallel-rpc-port", "$(PEERS_PORT)"]);
     }
     if llm.expert_parallel {
         command = command.arg("--enable-expert-parallel");

@@ -29,6 +29,7 @@ pub const OWN: Own = Own {
         ("--headless", ""),
         ("--data-parallel-size", "data_parallel"),
         ("--data-parallel-size-local", "data_parallel"),
+        ("--data-parallel-rpc-port", ""),
         ("--data-parallel-rank", "data_parallel"),
         ("--data-parallel-start-rank", "data_parallel"),
         ("--data-parallel-external-lb", "data_parallel"),

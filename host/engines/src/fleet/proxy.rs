@@ -113,13 +113,13 @@ impl Proxy {
         addresses.into_iter().any(|a| counts.get(&a).is_some_and(|count| count.load(Ordering::SeqCst) > 0))
     }
 
-    /// Opens a door for each port of what is desired, closes those that are not, and sends requests to what is ready.
+    /// Opens a door for each served port of what is desired, closes those that are not, and sends requests to what is ready.
     pub(super) async fn serve(&self, all: &[Desired], rows: &[ReplicaRow]) -> Result<(), Error> {
         let mut doors = self.doors.lock().await;
         let mut wanted = BTreeMap::new();
         for desired in all.iter().filter(|desired| !desired.removing) {
             for workload in &desired.plan.workloads {
-                for port in &workload.ports {
+                for port in workload.served_ports() {
                     let key = Key {
                         deployment: desired.name.clone(),
                         workload: workload.name.clone(),

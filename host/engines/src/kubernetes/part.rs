@@ -122,7 +122,7 @@ impl Part<'_> {
     }
 
     pub fn services(&self) -> Vec<Object> {
-        let ports: Vec<_> = self.workload.ports.iter().map(service_port).collect();
+        let ports: Vec<_> = self.workload.served_ports().map(service_port).collect();
         let mut services = Vec::new();
         if !ports.is_empty() {
             let mut selector = self.selector();
@@ -307,10 +307,23 @@ fn service_port(port: &Port) -> Value {
 mod tests {
     use std::collections::BTreeMap;
 
-    use chandlery_package::plan::{MetricTarget, Plan, example::workload};
+    use chandlery_package::plan::{MetricTarget, Plan, Protocol, example::workload};
 
     use super::super::settings::KubernetesSettings;
     use super::*;
+
+    fn desired(workload: &Workload, held: bool) -> Desired {
+        Desired {
+            name: "web".into(),
+            revision: 1,
+            plan: Plan { workloads: vec![workload.clone()], notes: Vec::new() },
+            former: BTreeMap::new(),
+            removing: false,
+            repairing: false,
+            held,
+            secrets: crate::Revealed::default(),
+        }
+    }
 
     #[test]
     fn what_is_held_is_not_scaled_up_by_itself() {
@@ -323,20 +336,26 @@ mod tests {
         workload.scale.nodes_per_replica = 1;
         workload.scale.target = Some(MetricTarget { metric: "cpu".into(), value: 70 });
         for (held, expected) in [(false, Value::Null), (true, json!("Disabled"))] {
-            let desired = Desired {
-                name: "web".into(),
-                revision: 1,
-                plan: Plan { workloads: vec![workload.clone()], notes: Vec::new() },
-                former: BTreeMap::new(),
-                removing: false,
-                repairing: false,
-                held,
-                secrets: crate::Revealed::default(),
-            };
+            let desired = desired(&workload, held);
             let part = Part { site: &site, desired: &desired, workload: &workload };
             let spec = part.autoscaler().unwrap().body["spec"].clone();
             assert_eq!(spec["behavior"]["scaleUp"]["selectPolicy"], expected);
             assert_eq!(spec["maxReplicas"], 4);
+        }
+    }
+
+    #[test]
+    fn a_service_leads_to_no_port_where_processes_meet() {
+        let settings = KubernetesSettings::default();
+        let site = Site { settings: &settings, namespace: "here", host: "host", live: &[] };
+        let mut workload = workload();
+        workload.volumes.clear();
+        let peers = Port { name: "peers".into(), number: 29_400, protocol: Protocol::Tcp };
+        for (port, services) in [(workload.ports[0].clone(), 1), (peers, 0)] {
+            workload.ports = vec![port];
+            let desired = desired(&workload, false);
+            let part = Part { site: &site, desired: &desired, workload: &workload };
+            assert_eq!(part.services().len(), services);
         }
     }
 }
