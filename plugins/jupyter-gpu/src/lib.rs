@@ -2,8 +2,12 @@
 
 use chandlery_sdk::llm::HTTP;
 use chandlery_sdk::prelude::*;
+use chandlery_sdk::{Platform, kinds_that_run};
 
 const IMAGE: &str = "quay.io/jupyter/pytorch-notebook:cuda12-2026-11-16";
+/// What the image is built for: PyTorch for CUDA 12.
+const PROGRAM: &str = "the image of notebooks";
+const PLATFORMS: [Platform; 2] = [Platform::Cuda, Platform::CudaBeforeTuring];
 const JUPYTERLAB: &str = "jupyterlab==4.6.6";
 
 #[derive(Deserialize)]
@@ -52,7 +56,12 @@ impl Template for JupyterGpu {
             // It answers with its version to anybody.
             .ready_when_http(HTTP, "/api", 600);
         if parameters.gpus > 0 {
-            lab = lab.gpus(parameters.gpu, parameters.gpus);
+            let is_usual = matches!(lab.runtime, Runtime::Container(_)) && parameters.image.is_none();
+            let kinds = match is_usual {
+                true => kinds_that_run(PROGRAM, &PLATFORMS, parameters.gpu.as_deref(), &target)?,
+                false => parameters.gpu.into_iter().collect(),
+            };
+            lab = lab.gpus(kinds, parameters.gpus);
         }
         Ok(Plan::of([lab])
             .note("Open http://ADDRESS/ and give your secret jupyter-token.")

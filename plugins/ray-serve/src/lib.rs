@@ -2,8 +2,12 @@
 
 use chandlery_sdk::llm::HTTP;
 use chandlery_sdk::prelude::*;
+use chandlery_sdk::{Platform, kinds_that_run};
 
 const VERSION: &str = "2.60.0";
+/// What the image is built for, which is CUDA 12 and has no PyTorch of its own.
+const PROGRAM: &str = "Ray's image";
+const PLATFORMS: [Platform; 2] = [Platform::Cuda, Platform::CudaBeforeTuring];
 const METRICS: &str = "metrics";
 const METRICS_PORT: u16 = 9464;
 /// Begins the cluster at its head, and the application in it: by its address, since another cluster of the node may have begun after
@@ -70,7 +74,12 @@ impl Template for RayServe {
             .ready_when_http(HTTP, &parameters.health_path, parameters.start_minutes * 60)
             .grace(60);
         if parameters.gpus > 0 {
-            server = server.gpus(parameters.gpu, parameters.gpus * parameters.nodes);
+            let is_usual = matches!(server.runtime, Runtime::Container(_)) && parameters.image.is_none();
+            let kinds = match is_usual {
+                true => kinds_that_run(PROGRAM, &PLATFORMS, parameters.gpu.as_deref(), &target)?,
+                false => parameters.gpu.into_iter().collect(),
+            };
+            server = server.gpus(kinds, parameters.gpus * parameters.nodes);
         }
         Ok(Plan::of([server])
             .note(format!(

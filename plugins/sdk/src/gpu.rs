@@ -1,8 +1,29 @@
 //! Which programs a kind of GPU runs, and what a slice of one is cut out of.
 
+use crate::bindings::template::{Facts, Problem};
+
 /// NVIDIA's kinds before Turing. CUDA 13, and what is built with it, has left them behind.
-const BEFORE_TURING: [&str; 13] =
-    ["v100", "v100s", "gv100", "titanv", "p100", "gp100", "p40", "p6", "p4", "m60", "m40", "k80", "k40"];
+const BEFORE_TURING: [&str; 19] = [
+    "v100",
+    "v100s",
+    "gv100",
+    "titanv",
+    "p100",
+    "gp100",
+    "p40",
+    "p6",
+    "p4",
+    "m60",
+    "m40",
+    "k80",
+    "k40",
+    "gtx1080",
+    "gtx1070",
+    "gtx1060",
+    "quadrogv100",
+    "quadrogp100",
+    "quadrop6000",
+];
 
 /// What programs for GPUs of a kind are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +51,40 @@ impl Platform {
             () if words.any(|word| BEFORE_TURING.contains(&word)) => Self::CudaBeforeTuring,
             () => Self::Cuda,
         }
+    }
+
+    /// Whose GPUs these are.
+    fn whose(self) -> &'static str {
+        match self {
+            Self::Cuda => "NVIDIA's GPUs",
+            Self::CudaBeforeTuring => "NVIDIA's GPUs before Turing",
+            Self::Rocm => "AMD's GPUs",
+        }
+    }
+}
+
+/// The kinds of GPUs to ask a target for, where a program is built for these platforms: the one that is wished for; or, where none is,
+/// those that it runs on, and none where it runs on all that there are. What it does not run on is a problem with `/gpu`.
+pub fn kinds_that_run(
+    program: &str,
+    platforms: &[Platform],
+    wished: Option<&str>,
+    target: &Facts,
+) -> Result<Vec<String>, Vec<Problem>> {
+    let there = target.gpu_pools.iter().map(|pool| pool.kind.as_str());
+    let candidates: Vec<_> = wished.map_or_else(|| there.collect(), |kind| vec![kind]);
+    let (run, others): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|kind| platforms.contains(&Platform::of(kind)));
+    match (run.as_slice(), others.first()) {
+        ([], Some(kind)) => {
+            let message = format!(
+                "{program} is not built for {}: {kind}; choose another kind of GPU, or name an image that is built for it",
+                Platform::of(kind).whose()
+            );
+            Err(vec![Problem::with("/gpu", message)])
+        }
+        (_, None) if wished.is_none() => Ok(Vec::new()),
+        (run, _) => Ok(run.iter().map(|kind| (*kind).to_owned()).collect()),
     }
 }
 
@@ -66,6 +121,9 @@ mod tests {
             ("v100", Platform::CudaBeforeTuring),
             ("Tesla_V100-SXM2-32GB", Platform::CudaBeforeTuring),
             ("p4", Platform::CudaBeforeTuring),
+            ("gtx1080", Platform::CudaBeforeTuring),
+            ("t4-shared", Platform::Cuda),
+            ("a100-mig-1g.5gb", Platform::Cuda),
             ("mi300x", Platform::Rocm),
             ("MI250X", Platform::Rocm),
             ("amd_instinct_mi210", Platform::Rocm),

@@ -43,7 +43,7 @@ mod template;
 pub use added::{Added, Own, added_to, name_of, stands_for};
 pub use bindings::{Level, log};
 pub use command::Command;
-pub use gpu::{Platform, chip_of};
+pub use gpu::{Platform, chip_of, kinds_that_run};
 pub use integration::Integration;
 pub use policy::{Context, Policy};
 pub use serde_json::{Value, json};

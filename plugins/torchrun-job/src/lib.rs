@@ -1,8 +1,12 @@
 //! A PyTorch training script under torchrun: a process for each GPU, on one node or several.
 
 use chandlery_sdk::prelude::*;
+use chandlery_sdk::{Platform, kinds_that_run};
 
 const IMAGE: &str = "pytorch/pytorch:2.15.0-cuda13.0-cudnn9-runtime";
+/// What an environment has where nothing else is asked for. Since 2.15, PyTorch is built with CUDA 13 alone
+/// (<https://github.com/pytorch/pytorch/issues/190385>).
+const TORCH: &str = "torch==2.15.0";
 
 #[derive(Deserialize)]
 struct Parameters {
@@ -30,6 +34,21 @@ enum Python {
     Target,
 }
 
+impl Parameters {
+    /// The kinds of GPUs that its PyTorch runs on. Whoever names an image or requirements knows what these run on.
+    fn kinds(&self, target: &Facts) -> Result<Vec<String>, Vec<Problem>> {
+        let is_usual = match self.python {
+            Python::Image => self.image.is_none(),
+            Python::Requirements => self.requirements.iter().any(|requirement| requirement == TORCH),
+            Python::Target => false,
+        };
+        match is_usual {
+            true => kinds_that_run("PyTorch 2.15", &[Platform::Cuda], self.gpu.as_deref(), target),
+            false => Ok(self.gpu.clone().into_iter().collect()),
+        }
+    }
+}
+
 struct TorchrunJob;
 
 impl Template for TorchrunJob {
@@ -37,6 +56,7 @@ impl Template for TorchrunJob {
 
     fn plan(request: Request<Parameters>) -> Result<Plan, Vec<Problem>> {
         let Request { parameters, target, deployment } = request;
+        let kinds = parameters.kinds(&target)?;
         let (runtime, needed, what) = match parameters.python {
             Python::Image => {
                 let image = parameters.image.unwrap_or_else(|| IMAGE.into());
@@ -66,7 +86,7 @@ impl Template for TorchrunJob {
         let command = command.users_own(parameters.arguments);
         let mut trainer = Workload::job("trainer", runtime)
             .command(command)
-            .gpus(parameters.gpu, parameters.gpus * parameters.nodes)
+            .gpus(kinds, parameters.gpus * parameters.nodes)
             .nodes(parameters.nodes)
             .peers_port("peers", 29400, "PEERS_PORT")
             .resources(
