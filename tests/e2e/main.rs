@@ -44,6 +44,7 @@ mod idempotency;
 mod images;
 mod integrations;
 mod isolation;
+mod jobs;
 mod journey;
 mod key_requests;
 mod keyboard;

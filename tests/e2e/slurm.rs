@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::process::{free_address, free_port};
-use crate::world::until;
+use crate::world::{Person, World, until};
 
 /// The daemons of a cluster, which end with it.
 pub struct Slurm {
@@ -103,10 +103,26 @@ impl Slurm {
     /// Keeps the second node for jobs that name this reservation.
     pub fn reserve(&self, name: &str) {
         let name = format!("reservationname={name}");
-        let words =
-            ["create", "reservation", &name, "starttime=now", "duration=60", "users=root", "nodes=n2"];
+        let words = [
+            "create",
+            "reservation",
+            &name,
+            "starttime=now",
+            "duration=60",
+            "users=root",
+            "nodes=n2",
+            "flags=ignore_jobs",
+        ];
         let said = self.ask("scontrol", &words);
         assert!(said.starts_with("Reservation created"), "{said}");
+    }
+
+    /// Gives that node back to all, once no job holds it.
+    pub fn unreserve(&self, name: &str) {
+        until("the node is there for all", || {
+            self.ask("scontrol", &["delete", &format!("reservationname={name}")]);
+            self.ask("scontrol", &["show", "reservation"]).starts_with("No reservations").then_some(())
+        });
     }
 
     /// How many jobs were ever submitted.
@@ -138,6 +154,26 @@ impl Drop for Slurm {
         // What a job left behind lies below the cluster's own folder.
         let _ = Command::new("pkill").args(["-KILL", "-f", self.folder.path().to_str().unwrap()]).status();
     }
+}
+
+/// A world with a cluster as its target `lab`.
+pub fn lab() -> (Slurm, World) {
+    let slurm = Slurm::start();
+    let world = World::with_environment(slurm.environment());
+    add_lab(&slurm, &world.customer());
+    (slurm, world)
+}
+
+/// Makes the cluster the target `lab` of this customer's host.
+pub fn add_lab(slurm: &Slurm, customer: &Person) {
+    add_target(slurm, customer, "lab", &["--price", "h100=2.50"]);
+}
+
+/// The same by another name and with more settings.
+pub fn add_target(slurm: &Slurm, customer: &Person, name: &str, more: &[&str]) {
+    let directory = format!("directory={}", slurm.shared());
+    let words = ["target", "add", name, "--engine", "slurm", "--set", &directory, "--set", "poll_seconds=1"];
+    customer.ok(&[&words[..], more].concat());
 }
 
 fn run(program: &str, words: &[&str]) {

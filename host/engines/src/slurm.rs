@@ -27,7 +27,7 @@ use cluster::Cluster;
 pub(crate) use commands::PROGRAMS;
 use model::{Job, Node, Submission, Submitted};
 use script::Folder;
-use settings::{Containers, SlurmSettings};
+use settings::SlurmSettings;
 
 /// The engine for a Slurm target, whose deployments are reached at this host.
 pub(crate) async fn open(
@@ -139,7 +139,7 @@ impl Slurm {
             output: self.log_dir(&row.deployment).join(row.log_name()),
             directory: folder.path.clone(),
             nodes: scale.nodes_per_replica,
-            cpus: resources.cpu_millis.div_ceil(1000).max(1),
+            cpus: model::cpus(resources),
             memory_mib: resources.memory_mib,
             gpus: self.kind(part.workload, nodes).map(|kind| (kind, part.workload.gpus_per_node())),
             time_limit_minutes: self.settings.time_limit_minutes,
@@ -151,13 +151,9 @@ impl Slurm {
     /// What is asked of containers and cannot be done on nodes.
     fn cannot_contain(&self, workload: &Workload) -> Option<&'static str> {
         let Runtime::Container(_) = workload.runtime else { return None };
-        let probe = workload.readiness.as_ref().map(|probe| &probe.check);
-        match (probe, self.settings.containers) {
-            (Some(Check::Exec(_)), _) => {
+        match workload.readiness.as_ref().map(|probe| &probe.check) {
+            Some(Check::Exec(_)) => {
                 Some("has a probe that runs in its container, which only HTTP and TCP can here")
-            }
-            (_, Some(Containers::Pyxis)) if workload.scale.nodes_per_replica > 1 => {
-                Some("spans nodes in containers, which needs apptainer on this target")
             }
             _ if workload.command.is_empty() => Some("has no command of its own, which containers need here"),
             _ => None,
@@ -338,7 +334,7 @@ impl Runner for Slurm {
                 None => workload.resources.gpu.is_none(),
                 Some(kind) => node.free_gpus(kind) >= workload.gpus_per_node(),
             };
-            let cpus = workload.resources.cpu_millis.div_ceil(1000).max(1);
+            let cpus = model::cpus(&workload.resources);
             gpus && node.free_cpus >= cpus && node.free_mib >= u64::from(workload.resources.memory_mib)
         };
         self.usable(&snapshot.nodes).filter(fits).count() >= workload.scale.nodes_per_replica as usize

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chandlery_package::plan::GpuPool;
+use chandlery_package::plan::{GpuPool, Resources};
 
 /// A job to be submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,6 +275,11 @@ pub(super) fn refusal(said: &str) -> Submitted {
         true => Submitted::NotNow(said.into()),
         false => Submitted::Refused(said.into()),
     }
+}
+
+/// The cores of a replica on each node: Slurm gives whole ones.
+pub(super) fn cpus(resources: &Resources) -> u32 {
+    resources.cpu_millis.div_ceil(1000).max(1)
 }
 
 /// A path in a script or a command.

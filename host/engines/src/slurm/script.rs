@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::fs::{self, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
 
-use super::model::text;
+use super::model::{cpus, text};
 use super::settings::Containers;
 use crate::fleet::Part;
 use crate::fleet::words::{Piece, pieces, quote, volume_variable};
@@ -25,8 +25,8 @@ if ! (set -o noclobber; echo "$SLURM_JOB_ID" > "$lock") 2>/dev/null && [ "$(cat 
     exit 0
 fi
 rm -f "$folder/exit-$attempt" "$folder/ports-$attempt" "$folder/ready-$attempt"
-# Steps have the environment of this script.
-export SLURM_EXPORT_ENV=ALL
+# Steps have the environment of this script, and as many cores as the job has on a node.
+export SLURM_EXPORT_ENV=ALL SRUN_CPUS_PER_TASK="$cpus"
 scratch=$(mktemp -d)
 finish() {
     echo "$1" > "$folder/exit-$attempt.new" && mv "$folder/exit-$attempt.new" "$folder/exit-$attempt"
@@ -155,12 +155,13 @@ impl Folder {
     fn job_script(&self, part: Part<'_>, row: &ReplicaRow) -> String {
         let Part { desired, workload } = part;
         let mut script = format!(
-            "#!/bin/bash\n# Deployment {}, revision {}, {}\nfolder={}\nattempt={}\n{PREAMBLE}",
+            "#!/bin/bash\n# Deployment {}, revision {}, {}\nfolder={}\nattempt={}\ncpus={}\n{PREAMBLE}",
             desired.name,
             row.revision,
             row.label(),
             quote(&text(&self.path)),
             row.restarts,
+            cpus(&workload.resources),
         );
         script += "echo \"$SLURMD_NODENAME\" > \"$folder/ports-$attempt.new\"\n";
         for port in &workload.ports {
@@ -239,13 +240,12 @@ impl Folder {
         volumes: &[(&Volume, Option<PathBuf>)],
         containers: Option<Containers>,
     ) -> String {
-        let Workload { runtime, command, env, .. } = part.workload;
+        let Workload { runtime, command, .. } = part.workload;
         let (environment, names) = Self::environment(part, bin, volumes);
         let words: Vec<_> = command.iter().map(|word| shell_word(word, &names)).collect();
         let start = match (runtime, containers) {
             (Runtime::Container(image), Some(containers)) => {
-                let passed_on: Vec<_> = env.iter().map(|var| var.name.clone()).collect();
-                container(containers, image, volumes, &passed_on, part.workload.gpus() > 0)
+                container(containers, image, volumes, part.workload)
             }
             _ => String::new(),
         };
@@ -272,8 +272,7 @@ fn container(
     containers: Containers,
     image: &str,
     volumes: &[(&Volume, Option<PathBuf>)],
-    passed_on: &[String],
-    has_gpus: bool,
+    workload: &Workload,
 ) -> String {
     let mode = |volume: &Volume| if volume.read_only { ":ro" } else { "" };
     let mount = |(volume, folder): &(&Volume, Option<PathBuf>)| match folder {
@@ -287,21 +286,27 @@ fn container(
     let mounts: Vec<_> = volumes.iter().map(mount).collect();
     match containers {
         Containers::Apptainer => {
-            let nv = if has_gpus { " --nv" } else { "" };
+            let nv = if workload.gpus() > 0 { " --nv" } else { "" };
             let binds: String = mounts.iter().map(|mount| format!(" --bind {mount}")).collect();
             format!("apptainer exec{nv} --pwd /{binds} {} ", quote(&format!("docker://{image}")))
         }
         Containers::Pyxis => {
-            // The step keeps the GPUs of the job; the environment is handed on name by name.
+            // The step keeps the GPUs of the job; the environment is handed on name by name. One step within another, as where a
+            // replica spans nodes, would wait for ever for what that one holds.
+            let within = match workload.scale.nodes_per_replica {
+                1 => "",
+                _ => " --overlap --nodes=1 --nodelist=\"$SLURMD_NODENAME\"",
+            };
             let joined = mounts.join(",");
             let mounts =
                 if joined.is_empty() { String::new() } else { format!(" --container-mounts={joined}") };
+            let passed_on: Vec<_> = workload.env.iter().map(|variable| variable.name.as_str()).collect();
             let env = if passed_on.is_empty() {
                 String::new()
             } else {
                 format!(" --container-env={}", passed_on.join(","))
             };
-            format!("srun --ntasks=1 --container-image={}{mounts}{env} ", quote(&enroot_name(image)))
+            format!("srun{within} --ntasks=1 --container-image={}{mounts}{env} ", quote(&enroot_name(image)))
         }
     }
 }
@@ -384,5 +389,6 @@ mod tests {
         insta::assert_snapshot!("slurm-pyxis", script(&workload, Some(Containers::Pyxis)));
         workload.scale.nodes_per_replica = 2;
         insta::assert_snapshot!("slurm-apptainer", script(&workload, Some(Containers::Apptainer)));
+        insta::assert_snapshot!("slurm-pyxis-nodes", script(&workload, Some(Containers::Pyxis)));
     }
 }
