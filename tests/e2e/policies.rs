@@ -106,12 +106,14 @@ fn guardrails_holds_plans_to_its_rules() {
     assert!(gpus(3, Some("third"), json!({ "*": 4 })).is_err());
     assert!(gpus(1, None, json!({ "*": 1 })).unwrap_err().contains("whoever names no team"));
     assert_eq!(gpus(100, Some("research"), json!({})), Ok(vec![]));
-    let spend = |limit: u64| {
+    let spend = |kind, limit: u64| {
         let settings = json!({ "gpu_prices": { "h100": 250, "*": 100 }, "spend": { "research": limit } });
-        verdict(&plan(fixed, Some(("h100", 1))), Some("research"), settings)
+        verdict(&plan(fixed, Some((kind, 1))), Some("research"), settings)
     };
-    assert_eq!(spend(10_000), Ok(vec![]));
-    let denied = spend(1499).unwrap_err();
+    assert_eq!(spend("h100", 10_000), Ok(vec![]));
+    // A slice that has no price of its own costs what its GPU does.
+    assert_eq!(spend("h100-mig-1g.10gb", 1499), spend("h100", 1499));
+    let denied = spend("h100", 1499).unwrap_err();
     assert_eq!(
         denied,
         "team 'research' would have $15.00 an hour on GPUs of $14.99: $10.00 are deployed, this plan adds $5.00"

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chandlery_sdk::policies::*;
-use chandlery_sdk::{added_to, name_of, stands_for};
+use chandlery_sdk::{added_to, chip_of, name_of, stands_for};
 
 /// Every other team, or every other kind of GPU.
 const OTHERS: &str = "*";
@@ -188,9 +188,12 @@ fn each_gpu(plan: &Plan, one: impl Fn(&Gpu) -> u64) -> u64 {
     plan.workloads.iter().filter_map(of).sum()
 }
 
-/// The dearest of the kinds that it may get.
+/// The dearest of the kinds that it may get. A slice without a price of its own costs what its GPU does.
 fn price(gpu: &Gpu, prices: &BTreeMap<String, u64>) -> u64 {
-    let of = |kind: &String| prices.get(kind).or_else(|| prices.get(OTHERS)).copied().unwrap_or(0);
+    let of = |kind: &String| {
+        let names = [kind.as_str(), chip_of(kind), OTHERS];
+        names.into_iter().find_map(|name| prices.get(name).copied()).unwrap_or(0)
+    };
     match gpu.kinds.is_empty() {
         true => prices.values().copied().max().unwrap_or(0),
         false => gpu.kinds.iter().map(of).max().unwrap_or(0),
