@@ -69,6 +69,7 @@ impl Template for LlamaCpp {
             server: Server::LlamaCpp,
             data_parallel: 1,
             expert_parallel: false,
+            adapters: None,
         };
         let fit = parameters.fit(&need, &target)?;
         let (memory_mib, arithmetic) = parameters.memory(&need, fit.as_ref())?;

@@ -25,6 +25,9 @@ const BEFORE_TURING: [&str; 19] = [
     "quadrop6000",
 ];
 
+/// The end of the name of a kind whose GPUs several take turns at.
+const SHARED: &str = "-shared";
+
 /// What programs for GPUs of a kind are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Platform {
@@ -88,9 +91,14 @@ pub fn kinds_that_run(
     }
 }
 
+/// Whether a GPU of this kind is given to several at once, each of which sees all of its memory.
+pub(crate) fn is_shared(kind: &str) -> bool {
+    kind.ends_with(SHARED)
+}
+
 /// The whole GPU of a kind, which may be a slice of it: `a100` of `a100-mig-1g.5gb`, `t4` of `t4-shared`.
 pub fn chip_of(kind: &str) -> &str {
-    let whole = kind.strip_suffix("-shared").unwrap_or(kind);
+    let whole = kind.strip_suffix(SHARED).unwrap_or(kind);
     whole.split_once("-mig-").map_or(whole, |(chip, _)| chip)
 }
 

@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use crate::bindings::plan::{Plan, Runtime, Workload};
 use crate::bindings::template::{EngineKind, Facts, GpuPool, Problem, RuntimeKind};
+use crate::gpu::is_shared;
 use crate::model::Model;
-use crate::sizing::{self, Fit, Need, Server, Wish};
+use crate::sizing::{self, Adapters, Fit, Need, Server, Wish};
 use crate::{Added, Command, Own, Platform};
 
 /// The port that requests come to.
@@ -15,6 +16,9 @@ pub const HTTP: &str = "http";
 const API_KEY: &str = "llm-api-key";
 /// What a context is at most, where none is asked for: whole contexts of new models fill any GPU.
 const USUAL_CONTEXT_TOKENS: u64 = 32_768;
+
+/// What to do about a kind of GPU that no known image is built for.
+const OWN_IMAGE: &str = "name an image that is built for it";
 
 /// How the weights are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -81,6 +85,12 @@ pub struct Llm {
     pub tool_call_parser: Option<String>,
     /// By which of the server's parsers what the model thinks is told from what it answers; none: it is not.
     pub reasoning_parser: Option<String>,
+    /// LoRA adapters that requests may name instead of the model, each as `name=source`, whose source is what a model's is.
+    pub lora: Vec<String>,
+    /// The largest rank of an adapter.
+    pub lora_rank: u64,
+    /// How many adapters each GPU holds at once; none: all.
+    pub lora_slots: Option<u64>,
     /// Whether the server runs code that the model's repository brings.
     pub trust_remote_code: bool,
     /// Whether requests must bring the secret `llm-api-key`.
@@ -123,6 +133,8 @@ pub struct Placed {
     pub tensor_parallel: u32,
     /// The longest request.
     pub context_tokens: u64,
+    /// The LoRA adapters that each GPU has room for; none: none are served.
+    pub adapters: Option<Adapters>,
 }
 
 impl Llm {
@@ -162,7 +174,8 @@ impl Llm {
             workload = workload.secret_env(program.key_variable, API_KEY);
         }
         let tensor_parallel = fit.gpus / self.data_parallel;
-        Ok(Placed { workload, fit, tensor_parallel, context_tokens: need.context_tokens })
+        let Need { context_tokens, adapters, .. } = need;
+        Ok(Placed { workload, fit, tensor_parallel, context_tokens, adapters })
     }
 
     /// What has to be placed, where the parameters agree with the model and with each other.
@@ -195,7 +208,24 @@ impl Llm {
             server,
             data_parallel: self.data_parallel,
             expert_parallel: self.expert_parallel,
+            adapters: self.adapters(server)?,
         })
+    }
+
+    /// The adapters that there is room for.
+    fn adapters(&self, server: Server) -> Result<Option<Adapters>, Vec<Problem>> {
+        let names: Vec<_> = self.lora.iter().filter_map(|adapter| Some(adapter.split_once('=')?.0)).collect();
+        let served = self.served_name.as_deref().unwrap_or(&self.model);
+        let taken = |(at, name): (usize, &&str)| *name == served || names[..at].contains(name);
+        if let Some(name) = names.iter().enumerate().find(|place| taken(*place)).map(|(_, name)| name) {
+            let message =
+                format!("'{name}' is the name of another adapter, or of the model: requests name one");
+            return Err(vec![Problem::with("/lora", message)]);
+        }
+        // To SGLang, the model without any is one of them.
+        let bare = u64::from(matches!(server, Server::Sglang { .. }));
+        let slots = self.lora_slots.unwrap_or(names.len() as u64) + bare;
+        Ok((!names.is_empty()).then_some(Adapters { slots, rank: self.lora_rank }))
     }
 
     /// The command with the flags that servers agree on.
@@ -264,25 +294,30 @@ impl Program<'_> {
     fn suited(&self, target: &Facts, asked: &Llm) -> Result<Facts, Problem> {
         let in_image = target.can(RuntimeKind::Container);
         let why_not = |pool: &GpuPool| match Platform::of(&pool.kind) {
+            // It takes its share of the whole, whoever else is there.
+            _ if is_shared(&pool.kind) && asked.memory_percent.is_none() => Some((
+                "takes its share of a whole GPU, and this kind is given to several at once",
+                "name it by gpu, with your part of it as memory_percent",
+            )),
             // Whoever names an image knows what it runs on.
             _ if in_image && asked.image.is_some() => None,
             Platform::Cuda => None,
-            Platform::CudaBeforeTuring => Some("is built for Turing and later, and not for this kind"),
+            Platform::CudaBeforeTuring => {
+                Some(("is built for Turing and later, and not for this kind", OWN_IMAGE))
+            }
             Platform::Rocm if !in_image => {
-                Some("is on PyPI for NVIDIA's GPUs alone, and this target runs no containers")
+                Some(("is on PyPI for NVIDIA's GPUs alone, and this target runs no containers", OWN_IMAGE))
             }
             Platform::Rocm if self.rocm.is_some() => None,
-            Platform::Rocm => Some("has no image for AMD's GPUs that is known here"),
+            Platform::Rocm => Some(("has no image for AMD's GPUs that is known here", OWN_IMAGE)),
         };
         let is_asked = |pool: &&GpuPool| asked.gpu.as_ref().is_none_or(|kind| *kind == pool.kind);
         let runs: Vec<_> = target.gpu_pools.iter().filter(|pool| why_not(pool).is_none()).cloned().collect();
         let refused = target.gpu_pools.iter().filter(is_asked).find_map(|pool| Some((pool, why_not(pool)?)));
         match refused {
-            Some((pool, why)) if !runs.iter().any(|pool| is_asked(&pool)) => {
-                let message = format!(
-                    "{} {why}: {}; choose another kind of GPU, or name an image that is built for it",
-                    self.name, pool.kind
-                );
+            Some((pool, (why, instead))) if !runs.iter().any(|pool| is_asked(&pool)) => {
+                let message =
+                    format!("{} {why}: {}; choose another kind of GPU, or {instead}", self.name, pool.kind);
                 Err(Problem::with("/gpu", message))
             }
             _ => Ok(Facts { gpu_pools: runs, ..target.clone() }),
@@ -312,6 +347,14 @@ impl Placed {
             true => format!(" -H \"Authorization: Bearer $KEY\", where KEY is your secret {API_KEY}"),
             false => String::new(),
         };
+        let adapters = (!llm.lora.is_empty()).then(|| {
+            let names = llm.lora.iter().filter_map(|adapter| adapter.split('=').next());
+            format!(
+                "Adapters, up to rank {}, which requests name as the model: {}.",
+                llm.lora_rank,
+                names.collect::<Vec<_>>().join(", ")
+            )
+        });
         let notes = [
             format!("{gpus} × {kind} on each node: {arithmetic}."),
             format!(
@@ -325,7 +368,7 @@ impl Placed {
             "Metrics for Prometheus: http://ADDRESS/metrics.".into(),
         ];
         let workload = llm.added.to(self.workload, command, own)?;
-        let notes = llm.warnings().chain(notes).chain(llm.added.notes(own));
+        let notes = llm.warnings().chain(notes).chain(adapters).chain(llm.added.notes(own));
         Ok(notes.fold(Plan::of([workload]), Plan::note))
     }
 }

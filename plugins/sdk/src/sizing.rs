@@ -4,10 +4,12 @@
 //! by layer, as each keeps what it has seen; and what the server takes beside them by the formulas of its own source. Layers are
 //! spread over the nodes (pipeline parallelism), and each layer over the GPUs of one (tensor parallelism).
 
+mod adapters;
 mod reading;
 mod server;
 mod share;
 
+pub use adapters::Adapters;
 pub use reading::Reading;
 pub use server::{Beside, Gpu, Server, Vllm};
 pub use share::{Need, Share, Weights};
@@ -185,6 +187,7 @@ fn arithmetic(share: &Share) -> String {
         ("experts", share.experts),
         ("embeddings and head", share.vocabulary),
         ("towers", share.towers),
+        ("adapters", share.adapters),
     ]);
     let beside = parts(&[
         ("activations", share.beside.activations),

@@ -4,7 +4,7 @@ mod own;
 
 use chandlery_sdk::llm::{KvCache, Llm, Placed, Program, Weights};
 use chandlery_sdk::prelude::*;
-use chandlery_sdk::sizing::Server;
+use chandlery_sdk::sizing::{Adapters, Server};
 
 use own::OWN;
 
@@ -60,6 +60,14 @@ fn command(llm: &Llm, placed: &Placed) -> Command {
     }
     if llm.expert_parallel {
         command = command.option("--ep-size", placed.tensor_parallel);
+    }
+    if let Some(Adapters { slots, rank }) = placed.adapters {
+        command = command
+            .arg("--enable-lora")
+            .option("--max-loras-per-batch", slots)
+            .option("--max-lora-rank", rank)
+            .arg("--lora-paths")
+            .literals(&llm.lora);
     }
     if llm.api_key {
         command = command.arg("--api-key=$(API_KEY)");

@@ -4,7 +4,7 @@ mod own;
 
 use chandlery_sdk::llm::{KvCache, Llm, Placed, Program, Weights};
 use chandlery_sdk::prelude::*;
-use chandlery_sdk::sizing::{Server, Vllm as Version};
+use chandlery_sdk::sizing::{Adapters, Server, Vllm as Version};
 
 use own::OWN;
 
@@ -70,6 +70,14 @@ fn command(llm: &Llm, placed: &Placed, percent: u64) -> Result<Command, Vec<Prob
     }
     if llm.expert_parallel {
         command = command.arg("--enable-expert-parallel");
+    }
+    if let Some(Adapters { slots, rank }) = placed.adapters {
+        command = command
+            .arg("--enable-lora")
+            .option("--max-loras", slots)
+            .option("--max-lora-rank", rank)
+            .arg("--lora-modules")
+            .literals(&llm.lora);
     }
     if llm.tool_call_parser.is_some() {
         command = command.arg("--enable-auto-tool-choice");

@@ -19,6 +19,10 @@ pub const OWN: Own = Own {
         ("--tool-call-parser", "tool_call_parser"),
         ("--enable-auto-tool-choice", "tool_call_parser"),
         ("--reasoning-parser", "reasoning_parser"),
+        ("--enable-lora", "lora"),
+        ("--lora-modules", "lora"),
+        ("--max-loras", "lora_slots"),
+        ("--max-lora-rank", "lora_rank"),
         ("--tensor-parallel-size", "gpus"),
         ("--device-ids", "gpus"),
         ("--pipeline-parallel-size", "nodes"),
@@ -56,7 +60,6 @@ pub const OWN: Own = Own {
     ],
     uncounted: &[
         "--speculative-config",
-        "--enable-lora",
         "--dtype",
         "--max-num-batched-tokens",
         "--max-num-seqs",

@@ -28,6 +28,7 @@ fn llm(changes: Value) -> Llm {
     let mut parameters = json!({
         "model": "Qwen/Qwen3-8B", "weights": "auto", "kv_cache": "auto", "nodes": 1, "data_parallel": 1, "expert_parallel": false,
         "replicas": 1, "port": 8000, "gated": false, "trust_remote_code": false, "api_key": false, "start_minutes": 30,
+        "lora": [], "lora_rank": 16,
         "extra_args": [], "env": {},
     });
     parameters.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -68,6 +69,10 @@ fn each_kind_of_gpu_gets_an_image_that_runs_on_it_or_none() {
         image(&usual, &target(&[v100, h100], &container), rocm),
         Ok(Runtime::Container("server:1".into()))
     );
+    let part = llm(json!({ "gpu": "h100-shared", "memory_percent": 40 }));
+    let shared = target(&[("h100-shared", 81_559), h100], &container);
+    assert_eq!(usual.place(&shared, program(rocm)).map(|placed| placed.fit.kind), Ok("h100".into()));
+    assert_eq!(part.place(&shared, program(rocm)).map(|placed| placed.fit.kind), Ok("h100-shared".into()));
     let named = llm(json!({ "image": "own:1", "gpu": "v100" }));
     assert_eq!(
         image(&named, &target(&[v100, h100], &container), rocm),
@@ -78,6 +83,13 @@ fn each_kind_of_gpu_gets_an_image_that_runs_on_it_or_none() {
         (llm(json!({})), vec![v100], &container, rocm, "Turing and later, and not for this kind: v100"),
         (llm(json!({ "gpu": "v100" })), vec![v100, h100], &container, rocm, "not for this kind: v100"),
         (llm(json!({})), vec![mi300x], &container, None, "has no image for AMD's GPUs"),
+        (
+            llm(json!({})),
+            vec![("h100-shared", 81_559)],
+            &container,
+            rocm,
+            "your part of it as memory_percent",
+        ),
         (llm(json!({})), vec![mi300x], &[RuntimeKind::Python], rocm, "on PyPI for NVIDIA's GPUs alone"),
     ] {
         let problem = problem(&asked, &target(&kinds, runtimes), rocm);
@@ -98,6 +110,8 @@ fn parameters_that_do_not_agree_are_refused_by_name() {
             "/data_parallel",
             "3 GPUs cannot be shared evenly by 2 copies",
         ),
+        (json!({ "lora": ["a=x/y", "a=x/z"] }), "/lora", "'a' is the name of another adapter"),
+        (json!({ "lora": ["chat=x/y"], "served_name": "chat" }), "/lora", "or of the model"),
         (json!({ "context_tokens": 1_000_000 }), "/context_tokens", "reads at most 40960 tokens"),
     ] {
         let problem = problem(&llm(changes), &target, None);

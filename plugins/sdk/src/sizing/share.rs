@@ -2,6 +2,7 @@
 
 use crate::model::{Gguf, Keeping, Kind, Model, Module, Pool, Quantisation};
 
+use super::adapters::Adapters;
 use super::server::{Beside, Gpu, MIB, Server, Split};
 
 /// What an answer may be wrong by, in percent of what the server has: the terms are formulas, and the GPU's own are a few percent
@@ -38,6 +39,8 @@ pub struct Need<'a> {
     pub data_parallel: u32,
     /// Whether each GPU holds some experts whole, rather than a part of each.
     pub expert_parallel: bool,
+    /// The LoRA adapters that there is room for; none: it is served as it is.
+    pub adapters: Option<Adapters>,
 }
 
 /// What each GPU holds, in bytes.
@@ -51,6 +54,8 @@ pub struct Share {
     pub vocabulary: u64,
     /// Towers that see and hear.
     pub towers: u64,
+    /// Adapters beside all of these.
+    pub adapters: u64,
     /// What the server takes beside weights and cache.
     pub beside: Beside,
     /// The cache of the longest request.
@@ -66,7 +71,7 @@ pub struct Share {
 impl Share {
     /// All weights, in bytes.
     pub fn weights(&self) -> u64 {
-        self.layers + self.experts + self.vocabulary + self.towers
+        self.layers + self.experts + self.vocabulary + self.towers + self.adapters
     }
 
     /// What may come to it, since all of this is reckoned, in bytes.
@@ -114,6 +119,7 @@ impl Need<'_> {
             experts: 0,
             vocabulary: 0,
             towers: 0,
+            adapters: 0,
             beside: self.server.beside(self.model, gpu, split),
             context: stage(self.context_bytes(gpu, gpus)),
             has: self.server.has(gpu, split.of_experts(), self.model),
@@ -123,6 +129,7 @@ impl Need<'_> {
         let mut ends = (0, 0);
         for module in &self.model.modules {
             let bytes = self.module_bytes(module, split);
+            share.adapters += self.adapters.map_or(0, |adapters| adapters.bytes(module, split));
             match module.kind {
                 Kind::Embedding => ends.0 += bytes,
                 Kind::Head => ends.1 += bytes,
@@ -138,6 +145,7 @@ impl Need<'_> {
         };
         share.layers = stage(share.layers);
         share.experts = stage(share.experts);
+        share.adapters = stage(share.adapters);
         share.states = self.states(share.cache(), gpus);
         share
     }

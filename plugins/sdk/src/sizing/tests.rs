@@ -34,7 +34,17 @@ fn need<'a>(
     server: Server,
 ) -> Need<'a> {
     let (kv_bits, data_parallel, expert_parallel) = (16, 1, false);
-    Need { name, model, weights, kv_bits, context_tokens, server, data_parallel, expert_parallel }
+    Need {
+        name,
+        model,
+        weights,
+        kv_bits,
+        context_tokens,
+        server,
+        data_parallel,
+        expert_parallel,
+        adapters: None,
+    }
 }
 
 #[test]
@@ -153,6 +163,21 @@ fn copies_of_a_model_share_its_experts_alone() {
         Some("/gpus")
     );
     assert!(two.place(&target(), ANY).unwrap().gpus.is_multiple_of(2));
+}
+
+#[test]
+fn adapters_are_counted_and_said() {
+    let name = "meta-llama/Llama-3.1-8B-Instruct";
+    let model = Model::known(name).unwrap();
+    let bare = need(name, &model, Weights::AsTheyAre, 8192, Server::Vllm(Vllm::v0_33(90)));
+    let with = |slots, rank| Need { adapters: Some(Adapters { slots, rank }), ..bare };
+    let one = Wish { gpu: Some("l4"), gpus: Some(1), nodes: 1 };
+    let fit = with(4, 16).place(&target(), one).unwrap();
+    // 41,943,040 of all layers and 4,235,264 of the vocabulary's two ends, of 16 bits each, four times.
+    assert_eq!(fit.share.adapters, (41_943_040 + 4_235_264) * 2 * 4);
+    assert!(fit.arithmetic.contains("adapters 353"), "{}", fit.arithmetic);
+    assert!(fit.share.tokens() < bare.place(&target(), one).unwrap().share.tokens());
+    assert!(with(16, 512).place(&target(), one).is_err());
 }
 
 #[test]

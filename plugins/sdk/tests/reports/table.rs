@@ -203,6 +203,7 @@ impl Report {
             server: self.server,
             data_parallel: 1,
             expert_parallel: false,
+            adapters: None,
         };
         let gpu = Gpu { kind: "", memory_mib: (self.memory_gib * 1024.0) as u64 };
         let share = need.share(gpu, self.gpus, self.nodes);
