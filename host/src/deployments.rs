@@ -36,7 +36,7 @@ use crate::targets::Targets;
 use chandlery_sandbox::Sandbox;
 use record::Record;
 
-pub use approve::{Approved, Basis, Former};
+pub use approve::{Basis, Former};
 pub use diff::changes;
 pub use error::Error;
 pub(crate) use error::KINDS;
@@ -197,6 +197,8 @@ impl Deployments {
         against: Against,
     ) -> Deployment {
         let desired = record.desired();
+        // What cannot be read hides nothing else of it.
+        let given = serde_json::from_str(&record.given).unwrap_or_default();
         Deployment {
             health: rollout::health(&record, &desired, &replicas),
             replicas,
@@ -206,6 +208,8 @@ impl Deployments {
             advisories: against.advisories,
             drift: self.targets.drift(&record.name),
             trouble: self.targets.trouble(&record.target),
+            parameters: given,
+            owner: record.owner,
             release: record.release,
             component: record.component,
             artifact: record.artifact,

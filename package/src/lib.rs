@@ -56,8 +56,8 @@ pub use meter::Meter;
 pub use money::{Currency, Money, MoneyError};
 pub use month::{Month, MonthError};
 pub use name::{
-    DeploymentName, NameError, Namespace, PluginId, PluginName, Release, Requirement, SecretName, TargetName,
-    TeamName, UserName,
+    DeploymentName, NameError, Namespace, OwnerName, PluginId, PluginName, Release, Requirement, SecretName,
+    TargetName, TeamName, UserName,
 };
 pub use permission::Permission;
 pub use policy::{PolicyError, RevenueSharePolicy};

@@ -132,6 +132,11 @@ word_type!(
 );
 
 word_type!(
+    /// Whose files of desired state a deployment is in.
+    OwnerName
+);
+
+word_type!(
     /// Where a host deploys: unique on it.
     TargetName
 );

@@ -56,11 +56,10 @@ impl Upgrade {
         let new = NewDeployment {
             plugin: deployment.release.plugin.to_string(),
             name: Some(deployment.name),
-            target: None,
-            team: None,
             parameters: self.set.into_iter().collect::<serde_json::Map<_, _>>().into(),
             keep: true,
             timeout_seconds: self.waiting.timeout,
+            ..NewDeployment::default()
         };
         let deployment: Deployment = context.host(Method::POST, "/api/v1/deployments", new).await?;
         self.waiting.follow(context, deployment).await

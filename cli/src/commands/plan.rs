@@ -57,7 +57,7 @@ impl What {
             team: team.clone(),
             parameters: parameters.into(),
             keep: *keep,
-            timeout_seconds: None,
+            ..NewDeployment::default()
         }
     }
 }

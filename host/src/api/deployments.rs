@@ -4,8 +4,8 @@ use axum::Extension;
 use axum::extract::State;
 use chandlery_package::problem::Problem;
 use chandlery_package::wire::host::{
-    Deployment, Drift, Entitlement, LogTail, LogsOf, Metered, NewDeployment, NewScale, Planned, Replayed,
-    Revision, Rollback,
+    Deployment, Drift, Entitlement, LogTail, LogsOf, Metered, NewDeployment, NewScale, Planned, Removal,
+    Replayed, Revision, Rollback,
 };
 use chandlery_package::wire::{Page, Paging};
 use serde::Deserialize;
@@ -99,15 +99,16 @@ async fn deployment(State(host): State<Host>, Path(name): Path<String>) -> Resul
 #[utoipa::path(
     delete,
     path = "/api/v1/deployments/{name}",
-    params(("name" = String, Path)),
+    params(("name" = String, Path), Removal),
     responses((status = 200, description = "Done.", body = Value))
 )]
 async fn remove(
     State(host): State<Host>,
     Extension(by): Extension<Actor>,
     Path(name): Path<String>,
+    Query(removal): Query<Removal>,
 ) -> Result<Json<Value>, Error> {
-    host.deployments.remove(&by, &name).await?;
+    host.deployments.remove(&by, &name, removal.owner.as_ref()).await?;
     Ok(Json(json!({})))
 }
 

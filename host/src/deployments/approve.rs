@@ -1,24 +1,12 @@
-//! What somebody is shown before it is done: a plan or a former revision, and what it would change. What was approved is done, or nothing
-//! is.
+//! What a deployment is made from, and what going back would change: what somebody is shown before they approve it.
 
 use chandlery_package::plan::Plan;
-use chandlery_package::wire::host::{Change, NewDeployment, Planned, Revision};
-use chandlery_package::{Digest, PluginId, Release};
+use chandlery_package::wire::host::{Change, Revision};
+use chandlery_package::{PluginId, Release};
 use serde_json::{Map, Value};
 
 use super::record::{self, Intent};
 use super::{Deployments, Error, diff, state};
-
-/// What somebody was shown of a plan and has approved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Approved {
-    /// The release that made the plan.
-    pub release: Release,
-    /// The digest of the plan.
-    pub plan: Digest,
-    /// The revision that it was compared with; none: there was no deployment of its name.
-    pub base: Option<i64>,
-}
 
 /// What a deployment is made from: where whoever changes it begins.
 #[derive(Debug, Clone)]
@@ -49,13 +37,6 @@ pub struct Former {
 }
 
 impl Deployments {
-    /// What a deployment would be, as [`Deployments::plan`] has it, and what somebody approves who wants just that.
-    pub async fn propose(&self, new: &NewDeployment) -> Result<(Planned, Approved), Error> {
-        let made = self.make(new).await?;
-        let approved = made.to_approve();
-        Ok((made.planned, approved))
-    }
-
     /// What a deployment is made from.
     pub async fn basis(&self, name: &str) -> Result<Basis, Error> {
         let record = self.existing(name).await?;

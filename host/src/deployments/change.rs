@@ -1,5 +1,6 @@
 //! What is asked of a deployment that is there, one transaction each.
 
+use chandlery_package::OwnerName;
 use chandlery_package::wire::host::{Deployment, Drift};
 use sqlx::SqliteConnection;
 
@@ -123,10 +124,14 @@ impl Deployments {
         Ok(drift)
     }
 
-    /// Records that a deployment should be gone; the loop removes it, and then its record.
-    pub async fn remove(&self, by: &Actor, name: &str) -> Result<(), Error> {
+    /// Records that a deployment should be gone; the loop removes it, and then its record. Where an owner is named, it is removed only
+    /// while it is in that owner's files.
+    pub async fn remove(&self, by: &Actor, name: &str, of: Option<&OwnerName>) -> Result<(), Error> {
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
+        if let Some(owner) = of {
+            must_be_of(&mut write, name, owner).await?;
+        }
         state::remove(&mut write, name).await?;
         write.commit().await?;
         self.licences.report();
@@ -150,6 +155,16 @@ pub(super) async fn must_reach(write: &mut SqliteConnection, by: &Actor, name: &
             Ok(by.must_deploy_to(&record.target)?)
         }
         None => Ok(()),
+    }
+}
+
+/// Refuses what is not in the files of this owner.
+async fn must_be_of(write: &mut SqliteConnection, name: &str, owner: &OwnerName) -> Result<(), Error> {
+    match record::find(write, name).await? {
+        Some(record) if record.owner.as_ref() != Some(owner) => {
+            Err(Error::OtherOwner { name: name.into(), is: record.owner, asked: owner.clone() })
+        }
+        _ => Ok(()),
     }
 }
 

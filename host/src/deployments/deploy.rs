@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::plan::Made;
 use super::state::NewRevision;
-use super::{Approved, Deployments, Error, alerts, change, state};
+use super::{Deployments, Error, alerts, change, state};
 use crate::events::{new_event, tell};
 use crate::licence::{self, beyond};
 use crate::system::Changed;
@@ -30,27 +30,8 @@ impl Deployments {
         }
     }
 
-    /// Records what should run; the loop makes it so. The same again changes nothing.
+    /// Records what should run; the loop makes it so. The same again changes nothing, and another plan than what was approved is refused.
     pub async fn deploy(&self, by: &Actor, new: &NewDeployment) -> Result<Deployment, Error> {
-        self.deploy_if(by, new, None).await
-    }
-
-    /// The same, where the plan is still the one that somebody was shown; refused, where it is not.
-    pub async fn deploy_approved(
-        &self,
-        by: &Actor,
-        new: &NewDeployment,
-        approved: &Approved,
-    ) -> Result<Deployment, Error> {
-        self.deploy_if(by, new, Some(approved)).await
-    }
-
-    async fn deploy_if(
-        &self,
-        by: &Actor,
-        new: &NewDeployment,
-        approved: Option<&Approved>,
-    ) -> Result<Deployment, Error> {
         // From a plan's review until it is recorded: two that were reviewed at once could exceed a budget together.
         let _held = self.deploying.lock().await;
         for _ in 0..ATTEMPTS_MAX {
@@ -60,7 +41,7 @@ impl Deployments {
             if let Some(team) = &new.team {
                 by.must_deploy_for(team)?;
             }
-            if let Some(approved) = approved {
+            if let Some(approved) = &new.approved {
                 made.must_be(approved)?;
             }
             self.must_be_covered(&made.locked, !made.planned.exists).await?;
@@ -96,6 +77,7 @@ impl Deployments {
             by: by.name().into(),
             target: planned.target.clone(),
             team: planned.team.clone(),
+            owner: planned.owner.clone(),
             release: locked.release.clone(),
             component: locked.component,
             artifact: locked.artifact,

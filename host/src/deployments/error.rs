@@ -2,7 +2,7 @@
 
 use chandlery_package::parameters::Misfit;
 use chandlery_package::problem::{Explain, Explanation, Kind};
-use chandlery_package::{Meter, NameError, Permission, PluginId, Release};
+use chandlery_package::{Meter, NameError, OwnerName, Permission, PluginId, Release};
 use chandlery_sandbox::SandboxError;
 
 use crate::system::{self, Changed};
@@ -31,6 +31,16 @@ pub const OTHER_TARGET: Kind = Kind {
     title: "On another target",
     when: "a deployment of this name is on another target, and none moves from one to another",
     remedy: Some("choose another name with --name, or remove the deployment there first"),
+};
+/// A deployment in the files of another owner.
+pub const OTHER_OWNER: Kind = Kind {
+    word: "other-owner",
+    status: 409,
+    title: "Not yours to change",
+    when: "a deployment of this name is in the files of another owner, or was deployed without any",
+    remedy: Some(
+        "give yours another name, or take it over with `chandlery apply --adopt`, if whoever made it agrees",
+    ),
 };
 /// A plan that hands on what its plugin was not granted.
 pub const NOT_GRANTED: Kind = Kind {
@@ -76,10 +86,11 @@ pub const CANNOT_SCALE: Kind = Kind {
 };
 
 /// The kinds of this room.
-pub(crate) const KINDS: [&Kind; 8] = [
+pub(crate) const KINDS: [&Kind; 9] = [
     &NO_DEPLOYMENT,
     &OTHER_PLUGIN,
     &OTHER_TARGET,
+    &OTHER_OWNER,
     &NOT_GRANTED,
     &NOT_METERED,
     &REMOVING,
@@ -112,6 +123,16 @@ pub enum Error {
         is: String,
         /// The target that was asked for.
         asked: String,
+    },
+    /// The deployment is in the files of another owner, or in nobody's.
+    #[error("'{name}' is not in the files of '{asked}', but {}", whose(.is.as_ref()))]
+    OtherOwner {
+        /// The deployment's name.
+        name: String,
+        /// In whose files it is; none: in nobody's.
+        is: Option<OwnerName>,
+        /// Who would have it.
+        asked: OwnerName,
     },
     /// The plan hands on something that was not granted.
     #[error("{release} was not granted the permission '{permission}'")]
@@ -197,12 +218,18 @@ pub enum Error {
     System(#[from] system::Error),
 }
 
+/// In whose files a deployment is, in words.
+fn whose(owner: Option<&OwnerName>) -> String {
+    owner.map_or("was deployed without any".into(), |owner| format!("in those of '{owner}'"))
+}
+
 impl Explain for Error {
     fn explain(&self) -> Explanation {
         let kind = match self {
             Self::NoDeployment(_) => &NO_DEPLOYMENT,
             Self::OtherPlugin { .. } => &OTHER_PLUGIN,
             Self::OtherTarget { .. } => &OTHER_TARGET,
+            Self::OtherOwner { .. } => &OTHER_OWNER,
             Self::NotGranted { .. } => &NOT_GRANTED,
             Self::NotMetered { .. } => &NOT_METERED,
             Self::Removing(_) => &REMOVING,

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chandlery_package::wire::host::{Locked, NewDeployment, Planned, Remark};
-use chandlery_package::{DeploymentName, InstallRules, Kind, Meter, Permission, SecretName, TeamName};
+use chandlery_package::wire::host::{Approved, Locked, NewDeployment, Planned, Remark};
+use chandlery_package::{
+    DeploymentName, InstallRules, Kind, Meter, OwnerName, Permission, SecretName, TeamName,
+};
 use serde_json::{Map, Value};
 use sqlx::SqliteConnection;
 
 use super::record::{self, Intent, Record};
-use super::{Approved, Deployments, Error, diff, state};
+use super::{Deployments, Error, diff, state};
 use crate::engines::local;
 use crate::installs::Held;
 use crate::policies::{self, Passed, Reviewed};
@@ -30,8 +32,6 @@ pub(super) struct Made {
     pub meters: Vec<Meter>,
     /// The install rules that its plugin and all policies fit.
     rules: InstallRules,
-    /// The revision that it was compared with; none: there was no deployment.
-    base: Option<i64>,
 }
 
 impl Made {
@@ -39,24 +39,18 @@ impl Made {
     pub async fn is_current(&self, held: &Held<'_>, write: &mut SqliteConnection) -> Result<bool, Error> {
         let installed = held.list()?;
         let rules = rules::current(&mut *write).await.map_err(installs::Error::from)?;
-        // Only a deployment can change the team, and there is one at a time.
+        // Only a deployment can change the team and the owner, and there is one at a time.
         let base = record::find(&mut *write, &self.planned.deployment).await?.map(|record| record.revision);
-        Ok(base == self.base
+        Ok(base == self.planned.base
             && rules == self.rules
             && installed.contains(&self.locked)
             && self.passed.holds(&installed, write).await?)
     }
 
-    /// What somebody approves who wants just this.
-    pub fn to_approve(&self) -> Approved {
-        let Planned { release, digest, .. } = &self.planned;
-        Approved { release: release.clone(), plan: *digest, base: self.base }
-    }
-
     /// Refuses what is not what was approved, or would change another revision than it was compared with. What runs already is not
     /// changed by the same again.
     pub fn must_be(&self, approved: &Approved) -> Result<(), Error> {
-        let Planned { deployment, release, digest, changes, .. } = &self.planned;
+        let Planned { deployment, release, digest, changes, base, .. } = &self.planned;
         let shown = approved;
         let why = match () {
             () if *release != shown.release => {
@@ -65,10 +59,10 @@ impl Made {
             () if *digest != shown.plan => {
                 format!("the plan {} was shown, and it is {digest} now", shown.plan)
             }
-            () if self.base != shown.base && !changes.is_empty() => {
+            () if *base != shown.base && !changes.is_empty() => {
                 let revision =
                     |of: Option<i64>| of.map_or("nothing".into(), |number| format!("revision {number}"));
-                let (before, now) = (revision(shown.base), revision(self.base));
+                let (before, now) = (revision(shown.base), revision(*base));
                 format!("it was compared with {before}, and {now} should run now")
             }
             () => return Ok(()),
@@ -98,6 +92,10 @@ impl Deployments {
         let name = new.name.as_deref().unwrap_or(locked.release.plugin.name.as_str());
         let name = name.parse::<DeploymentName>()?.to_string();
         let running = record::find(self.db.pool(), &name).await?;
+        if running.as_ref().is_some_and(|record| record.intent == Intent::Removed) {
+            return Err(Error::Removing(name));
+        }
+        let owner = owner(&name, running.as_ref(), new)?;
         let target = match (&running, &new.target) {
             (Some(record), Some(asked)) if record.target != *asked => {
                 return Err(Error::OtherTarget { name, is: record.target.clone(), asked: asked.clone() });
@@ -165,15 +163,16 @@ impl Deployments {
             digest: plan.digest(),
             changes,
             exists: running.is_some(),
+            base: running.as_ref().map(|record| record.revision),
             cost_per_hour: cost(&plan, &by_hand),
             cost_per_hour_before,
             remarks: passed.reviews.iter().flat_map(remarks).collect(),
             team,
+            owner,
             parameters,
             plan,
         };
-        let base = running.map(|record| record.revision);
-        Ok(Made { planned, locked, given, request, passed, meters, rules, base })
+        Ok(Made { planned, locked, given, request, passed, meters, rules })
     }
 
     /// Refuses a plugin, or a policy that its plans would pass, that breaks a rule of this host; gives the rules.
@@ -212,6 +211,18 @@ impl Deployments {
             Some(missing) => Err(secrets::Error::NoSecret(missing).into()),
             None => Ok(()),
         }
+    }
+}
+
+/// Whose files a deployment would be in. Nobody takes one over without saying so.
+fn owner(name: &str, running: Option<&Record>, new: &NewDeployment) -> Result<Option<OwnerName>, Error> {
+    match (running, &new.owner) {
+        (Some(record), Some(asked)) if record.owner.as_ref() != Some(asked) && !new.adopt => {
+            let (is, asked) = (record.owner.clone(), asked.clone());
+            Err(Error::OtherOwner { name: name.into(), is, asked })
+        }
+        (Some(record), None) => Ok(record.owner.clone()),
+        (_, asked) => Ok(asked.clone()),
     }
 }
 

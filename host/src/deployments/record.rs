@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::host::{Cause, Health, Revision, RolloutState};
-use chandlery_package::{Digest, Release, words};
+use chandlery_package::{Digest, OwnerName, Release, words};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
@@ -41,6 +41,8 @@ pub(super) struct Record {
     pub target: String,
     pub intent: Intent,
     pub team: Option<String>,
+    /// Whose files of desired state it is in; none: nobody's.
+    pub owner: Option<OwnerName>,
     /// The numbers of replicas that were set by hand, by workload.
     pub scale: BTreeMap<String, u32>,
     pub told: Option<Told>,
@@ -72,6 +74,7 @@ impl FromRow<'_, SqliteRow> for Record {
         let rollout_until: Option<Text<Timestamp>> = row.try_get("rollout_until")?;
         let (Text(intent), Json(scale), Json(plan)) =
             (row.try_get("desired")?, row.try_get("scale")?, row.try_get("plan")?);
+        let owner: Option<Text<OwnerName>> = row.try_get("owner")?;
         let (Text(release), Text(component)) = (row.try_get("release")?, row.try_get("component")?);
         let (Text(artifact), Text(plan_digest)) = (row.try_get("artifact")?, row.try_get("plan_digest")?);
         Ok(Self {
@@ -79,6 +82,7 @@ impl FromRow<'_, SqliteRow> for Record {
             target: row.try_get("target")?,
             intent,
             team: row.try_get("team")?,
+            owner: owner.map(|Text(name)| name),
             scale,
             told: told_revision.zip(told_health).map(|(revision, Text(health))| Told { revision, health }),
             stable: row.try_get("stable")?,
@@ -99,7 +103,7 @@ impl FromRow<'_, SqliteRow> for Record {
     }
 }
 
-const SELECT: &str = "select d.name, d.target, d.desired, d.team, d.scale, d.told_revision, d.told_health, d.stable,
+const SELECT: &str = "select d.name, d.target, d.desired, d.team, d.owner, d.scale, d.told_revision, d.told_health, d.stable,
     d.rollout_until, d.healing, r.revision, r.release, r.component, r.artifact, r.log_index, r.given, r.parameters, r.facts,
     r.plan, r.plan_digest, r.reviews
     from deployments d join revisions r on r.deployment = d.name and r.revision = d.revision";

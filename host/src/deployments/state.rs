@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::host::{Cause, Change, Revision, RolloutState};
-use chandlery_package::{Digest, Meter, Release};
+use chandlery_package::{Digest, Meter, OwnerName, Release};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
 
@@ -26,6 +26,7 @@ pub(super) struct NewRevision {
     pub by: String,
     pub target: String,
     pub team: Option<String>,
+    pub owner: Option<OwnerName>,
     pub release: Release,
     pub component: Digest,
     pub artifact: Digest,
@@ -62,16 +63,17 @@ pub(super) async fn deploy(write: &mut SqliteConnection, new: &NewRevision) -> R
     };
     let now = Timestamp::now();
     sqlx::query(
-        "insert into deployments (name, target, revision, desired, team, created_at, updated_at)
-         values ($1, $2, 0, $3, $4, $5, $5)
+        "insert into deployments (name, target, revision, desired, team, owner, created_at, updated_at)
+         values ($1, $2, 0, $3, $4, $6, $5, $5)
          on conflict (name) do update set desired = excluded.desired, team = excluded.team,
-             updated_at = excluded.updated_at",
+             owner = excluded.owner, updated_at = excluded.updated_at",
     )
     .bind(&new.deployment)
     .bind(&new.target)
     .bind(Text(Intent::Running))
     .bind(&new.team)
     .bind(Text(now))
+    .bind(new.owner.as_ref().map(Text))
     .execute(&mut *write)
     .await?;
     if let Some(found) = &found

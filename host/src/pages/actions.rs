@@ -142,7 +142,7 @@ async fn done(host: &Host, by: &Actor, act: Act, name: &str) -> Result<(), Deplo
         Act::Pause => deployments.pause(by, name, true).await.map(drop),
         Act::Resume => deployments.pause(by, name, false).await.map(drop),
         Act::Repair => deployments.repair(by, name).await.map(drop),
-        Act::Remove => deployments.remove(by, name).await,
+        Act::Remove => deployments.remove(by, name, None).await,
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_package::problem::Problem;
-use chandlery_package::wire::host::{Entitlement, HostRole, Locked, Planned};
+use chandlery_package::wire::host::{Approved, Entitlement, HostRole, Locked, NewDeployment, Planned};
 use chandlery_package::{Kind, Manifest};
 use chandlery_pages::{Field, Link, Tone, banner, crumbs, empty, facts, schema_fields, select};
 use maud::{Markup, html};
@@ -16,7 +16,6 @@ use serde_json::Value;
 use super::draft::{Draft, Pairs, Refusal, value};
 use super::values::DEPLOYMENTS;
 use super::{approvers, layout, plan, problem};
-use crate::deployments::Approved;
 use crate::engines::local;
 use crate::error::Error;
 use crate::extract::{Form, Path, Query};
@@ -84,9 +83,10 @@ async fn approve(host: &Host, by: &Actor, draft: &Draft) -> Result<Response, Err
 
 async fn deployed(host: &Host, by: &Actor, draft: &Draft) -> Result<String, Error> {
     let (locked, manifest) = template(host, &draft.plugin).await?;
-    let approved = draft.approved()?;
-    let new = draft.request(&locked.release, &manifest.schema()).map_err(crate::deployments::Error::from)?;
-    Ok(host.deployments.deploy_approved(by, &new, &approved).await?.name)
+    let approved = Some(draft.approved()?);
+    let asked =
+        draft.request(&locked.release, &manifest.schema()).map_err(crate::deployments::Error::from)?;
+    Ok(host.deployments.deploy(by, &NewDeployment { approved, ..asked }).await?.name)
 }
 
 /// A template that is installed.
@@ -145,7 +145,7 @@ async fn shown(host: &Host, by: &Actor, draft: &Draft, fault: Option<Problem>) -
     let schema = &around.schema;
     let outcome = match draft.is_asked() || fault.is_some() {
         true => match draft.request(&around.locked.release, schema) {
-            Ok(new) => Some(host.deployments.propose(&new).await),
+            Ok(new) => Some(host.deployments.plan(&new).await),
             Err(misfit) => Some(Err(misfit.into())),
         },
         false => None,
@@ -170,8 +170,8 @@ async fn shown(host: &Host, by: &Actor, draft: &Draft, fault: Option<Problem>) -
         @if let Some(fault) = &fault { (problem::above(fault, &[], &[])) }
         (releases(draft, &around.locked))
         @match &outcome {
-            Some(Ok((planned, approved))) => {
-                (planned_page(by, draft, &around, (planned, approved)))
+            Some(Ok(planned)) => {
+                (planned_page(by, draft, &around, planned))
                 details {
                     summary { "Change the parameters" }
                     (form(draft, &around, &[]))
@@ -226,12 +226,7 @@ fn form(draft: &Draft, around: &Around, problems: &[(String, String)]) -> Markup
 }
 
 /// A plan, what it would change, and what approves it.
-fn planned_page(
-    by: &Actor,
-    draft: &Draft,
-    around: &Around,
-    (planned, approved): (&Planned, &Approved),
-) -> Markup {
+fn planned_page(by: &Actor, draft: &Draft, around: &Around, planned: &Planned) -> Markup {
     let beyond = around.beyond(planned);
     html! {
         h2 { "What would change" }
@@ -248,7 +243,7 @@ fn planned_page(
         ]))
         @for says in &beyond { (banner(Tone::Warning, &html! { p { (says) } })) }
         @match may_deploy(by, draft, planned) {
-            Ok(()) => (approval(draft, approved)),
+            Ok(()) => (approval(draft, &planned.to_approve())),
             Err(error) => (banner(Tone::Warning, &html! {
                 p { (error) "." }
                 p {

@@ -81,6 +81,9 @@ fn summary(Detail { deployment, wanted, cost_per_hour, used, .. }: &Detail) -> M
         ("Plugin", html! { (deployment.release) }),
         ("Target", html! { a href=(on_target) { (deployment.target) } }),
     ];
+    if let Some(owner) = &deployment.owner {
+        told.push(("Owner of its files", html! { (owner) }));
+    }
     if let Some(team) = &deployment.team {
         let of_team = address("/deployments", &[("team", Some(team.as_str()))]);
         told.push(("Team", html! { a href=(of_team) { (team) } }));

@@ -3,12 +3,12 @@
 use chandlery_package::Release;
 use chandlery_package::plan::PlanProblem;
 use chandlery_package::problem::Problem;
-use chandlery_package::wire::host::NewDeployment;
+use chandlery_package::wire::host::{Approved, NewDeployment};
 use chandlery_pages::schema_values;
 use serde_json::{Map, Value};
 
 use super::problem;
-use crate::deployments::{self, Approved, Basis};
+use crate::deployments::{self, Basis};
 use crate::error::Error;
 use crate::{policies, users};
 use chandlery_package::parameters::Misfit;
@@ -115,7 +115,7 @@ impl Draft {
             parameters: Value::Object(parameters),
             // The form shows all of them.
             keep: false,
-            timeout_seconds: None,
+            ..NewDeployment::default()
         })
     }
 

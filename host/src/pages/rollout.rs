@@ -230,6 +230,8 @@ mod tests {
             name: "web".into(),
             target: "local".into(),
             team: None,
+            owner: None,
+            parameters: serde_json::json!({}),
             release: "acme:x@1.0.0".parse().unwrap(),
             component: Digest::of("a component"),
             artifact: Digest::of("an artifact"),

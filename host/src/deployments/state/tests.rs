@@ -62,6 +62,7 @@ fn plan(memory_mib: u32) -> NewRevision {
         by: "ann".into(),
         target: TARGET.into(),
         team: None,
+        owner: None,
         release: "acme:x@1.0.0".parse().unwrap(),
         component: Digest::of("component"),
         artifact: Digest::of("artifact"),

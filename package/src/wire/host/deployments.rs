@@ -5,11 +5,12 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Drift, Replica};
 use crate::wire::Advised;
-use crate::{Digest, Money, Namespace, PluginId, Release, Tier, words};
+use crate::{Digest, Money, Namespace, OwnerName, PluginId, Release, Tier, words};
 
 words! {
     /// How a deployment fares as a whole.
@@ -61,6 +62,12 @@ pub struct Deployment {
     /// The team whose it is; none: nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
+    /// Whose files of desired state it is in; none: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerName>,
+    /// The parameters as they were given, without defaults.
+    #[serde(default)]
+    pub parameters: Value,
     /// The release that made its plan.
     pub release: Release,
     /// The digest of that release's component.
@@ -137,6 +144,15 @@ pub struct NewScale {
     pub workload: String,
     /// How many of it should run, from 0 to 1000.
     pub replicas: u32,
+}
+
+/// Which deployment alone is to be removed, where anything of it may have changed since somebody looked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Removal {
+    /// Only where it is in the files of this owner; none: whoever's it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerName>,
 }
 
 /// Which revision should run again.

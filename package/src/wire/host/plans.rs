@@ -5,10 +5,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::plan::Plan;
-use crate::{Digest, Money, Release};
+use crate::{Digest, Money, OwnerName, Release};
 
 /// What is to be planned or deployed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NewDeployment {
     /// The plugin, by its full or short name.
     pub plugin: String,
@@ -28,6 +28,27 @@ pub struct NewDeployment {
     /// How long the rollout may take; none: as long as the plan's readiness probes allow.
     #[serde(default)]
     pub timeout_seconds: Option<u32>,
+    /// Whose files of desired state it is in; none: whose it was in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerName>,
+    /// Whether that owner takes it over, where it is in another's files or in nobody's.
+    #[serde(default)]
+    pub adopt: bool,
+    /// What somebody was shown and has approved: refused, where it has changed meanwhile. None: whatever it comes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approved>,
+}
+
+/// What somebody was shown of a plan and has approved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Approved {
+    /// The release that made the plan.
+    pub release: Release,
+    /// The digest of the plan.
+    pub plan: Digest,
+    /// The revision that it was compared with; none: there was no deployment of its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<i64>,
 }
 
 /// A plan and what it would change.
@@ -49,6 +70,9 @@ pub struct Planned {
     pub changes: Vec<Change>,
     /// Whether the deployment exists.
     pub exists: bool,
+    /// The revision that it was compared with; none: there is no deployment of its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<i64>,
     /// What it would cost by the hour, where the target has prices for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_per_hour: Option<Money>,
@@ -58,9 +82,19 @@ pub struct Planned {
     /// The team whose it is; none: nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
+    /// Whose files of desired state it would be in; none: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerName>,
     /// What policies warn of, and what they changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Remark>,
+}
+
+impl Planned {
+    /// What somebody approves who wants just this.
+    pub fn to_approve(&self) -> Approved {
+        Approved { release: self.release.clone(), plan: self.digest, base: self.base }
+    }
 }
 
 /// One value of a plan that would change.
