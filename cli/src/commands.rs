@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod advisories;
+pub mod apply;
 pub mod approvals;
 pub mod audit;
 pub mod bank;
@@ -19,6 +20,7 @@ pub mod dispute;
 pub mod doctor;
 pub mod domains;
 pub mod expense;
+pub mod export;
 pub mod figures;
 pub mod first_party;
 pub mod history;

@@ -6,6 +6,9 @@ use chandlery_package::problem::{Explain as _, Kind, Problem};
 
 use crate::{show, words};
 
+/// What shells give for a command that SIGINT has ended.
+const INTERRUPTED: u8 = 130;
+
 /// What a command comes to.
 pub type Result<T = ()> = std::result::Result<T, Failure>;
 
@@ -96,8 +99,14 @@ impl Failure {
             "away" | "registry-away" | "target-away" => 4,
             "unauthenticated" | "second-factor-needed" | "forbidden" | "rule-refused" | "suspended" => 5,
             "not-found" | "no-release" | "not-installed" | "no-deployment" | "no-target" => 6,
+            "interrupted" => INTERRUPTED,
             _ => 1,
         }
+    }
+
+    /// What to do next, where somebody knows.
+    pub fn what_to_do(&self) -> Option<&str> {
+        self.0.remedy.as_deref()
     }
 
     /// What happened, in a sentence.

@@ -4,6 +4,7 @@ mod api;
 mod arguments;
 mod author;
 mod commands;
+mod desired;
 #[cfg(test)]
 mod documents;
 mod failure;
@@ -34,8 +35,9 @@ struct Cli {
 const HELP_COLUMNS_MIN: usize = 40;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused, because something could not be trusted;
-4 the registry or host cannot be reached; 5 not allowed; 6 not found.";
+Exit codes: 0 done; 1 failed; 2 wrong usage or, of a comparison, something would change; 3 refused,
+because something could not be trusted; 4 the registry or host cannot be reached; 5 not allowed; 6 not
+found; 130 Ctrl-C while a host goes on.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -154,6 +156,12 @@ enum Command {
     Deploy(deploy::Deploy),
     /// Bring a deployment to the installed release, with its parameters as they are
     Upgrade(deploy::Upgrade),
+    /// Make what runs as files say, and remove what is in them no longer
+    Apply(apply::Apply),
+    /// Show how what runs differs from what files say
+    Diff(apply::Diff),
+    /// Write a file of what runs, for `apply`
+    Export(export::Export),
     /// Show a deployment's revisions and how their rollouts went
     History(history::History),
     /// Run an earlier revision of a deployment again
@@ -257,15 +265,18 @@ fn main() -> ExitCode {
     let json = cli.settings.json;
     let unwritten =
         |why: String| failure::Failure::of(format!("what was asked for could not be written whole: {why}"));
-    match runtime.block_on(run(cli)).and_then(|()| show::finish().map_err(unwritten)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.block_on(run(cli)).and_then(|code| show::finish().map_err(unwritten).map(|()| code)) {
+        Ok(code) => code,
         Err(failure) => failure.report(json),
     }
 }
 
-async fn run(cli: Cli) -> failure::Result {
+async fn run(cli: Cli) -> failure::Result<ExitCode> {
     let context = api::Context::new(cli.settings, Home::find()?);
     match cli.command {
+        Command::Apply(command) => return command.run(&context).await,
+        Command::Diff(command) => return command.run(&context).await,
+        Command::Export(command) => command.run(&context).await,
         Command::Up(command) => command.run(&context).await,
         Command::Registry(command) => command.run(&context).await,
         Command::Host(command) => command.run(&context).await,
@@ -350,4 +361,5 @@ async fn run(cli: Cli) -> failure::Result {
         }
         Command::Work(command) => command.run(),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

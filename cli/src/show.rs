@@ -5,7 +5,7 @@ mod layout;
 mod output;
 mod printable;
 
-use chandlery_package::wire::host::Step;
+use chandlery_package::wire::host::{Change, Step};
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -100,6 +100,18 @@ pub fn gone(what: &str) {
 /// Prints a line that is new.
 pub fn new(what: &str) {
     say!("{} {}", "+".green(), line(what).green());
+}
+
+/// Prints a line for each value of a plan that is gone or new.
+pub fn changes(changes: &[Change]) {
+    for Change { path, before, after } in changes {
+        if let Some(before) = before {
+            gone(&format!("{path}: {before}"));
+        }
+        if let Some(after) = after {
+            new(&format!("{path}: {after}"));
+        }
+    }
 }
 
 /// Prints a line between those that are gone or new.

@@ -25,6 +25,8 @@ kinds! {
         "the compiler refuses the plugin; its own words follow";
     CASES_FAILED: "cases-failed", "The plugin answers otherwise",
         "a plan is not the one that its case expects";
+    OTHER_CHANGES: "changed-meanwhile", "Changed meanwhile",
+        "`apply --approve` is given the digest of other changes than there would be now";
     FAILED: "failed", "Failed",
         "something on this machine failed; the text says what";
     REFUSED: "failed", "Refused",
@@ -33,12 +35,16 @@ kinds! {
         "`new` would write into a folder that is not empty";
     MAY_NOT_PUBLISH: "forbidden", "Not allowed",
         "`check` finds that the account may not publish in the namespace";
+    INTERRUPTED: "interrupted", "Interrupted",
+        "Ctrl-C ended a command while a host went on with what it was asked for";
     NOT_A_RATE: "invalid", "Not a rate",
         "an exchange rate on the command line cannot be read";
     INVALID_CASE: "invalid-case", "A case cannot be read",
         "a file in the plugin's `cases` folder is not a case";
     BUILT_COMPONENT_REFUSED: "invalid-component", "The component was refused",
         "the plugin that was built breaks a rule that every release keeps";
+    NOT_DEPLOYABLE: "invalid-deployments", "The deployments were refused",
+        "something in files of deployments cannot be read, planned or deployed; each line has its place";
     INVALID_PLUGIN_MANIFEST: "invalid-manifest", "The manifest was refused",
         "chandlery.toml cannot be read, or breaks a rule";
     NOT_A_POLICY: "invalid-policy", "Not a policy",
@@ -75,6 +81,8 @@ kinds! {
         "`secrets set` got no value on standard input";
     NOT_A_PLUGIN: "not-a-plugin", "Not a plugin",
         "what was built exports none of the contract's worlds";
+    NOT_APPROVED: "not-approved", "Not approved",
+        "`apply` would change something, and nobody has agreed to it";
     NOTHING_TO_CLOSE: "not-found", "Nothing to close",
         "`books close` was asked without a month, and none is over and open";
     NOTHING_WAITS: "not-found", "Nothing waits",

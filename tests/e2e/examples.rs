@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -35,7 +36,12 @@ fn steps(workflow: &str) -> Vec<String> {
             }
             block = None;
         }
-        match line.trim_start().trim_start_matches("- ").strip_prefix("run: ") {
+        match line
+            .trim_start()
+            .trim_start_matches("- ")
+            .strip_prefix("run: ")
+            .or(line.trim_start().strip_prefix("script: "))
+        {
             Some("|") => {
                 block = Some(depth);
                 steps.push(String::new());
@@ -68,6 +74,81 @@ fn the_workflow_publishes_with_a_token_that_may_do_nothing_else() {
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     }
     assert!(acme.text(&["show", "acme:hello"]).contains("acme:hello"));
+}
+
+/// A folder whose program of this name does nothing but write down what it is told.
+fn scribe(folder: &Path, name: &str) {
+    let program = folder.join(name);
+    fs::write(&program, "#!/bin/sh\nprintf '%s\\n' \"$@\" >>called\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn workflows_show_what_would_change_and_apply_what_is_merged() {
+    let world = World::start();
+    world.publisher("acme").publish(&plugin("errand"));
+    let customer = world.customer();
+    customer.ok(&["install", "acme:errand"]);
+    customer.ok(&["host", "users", "add", "ann", "deployer"]);
+    let token =
+        customer.ok(&["host", "tokens", "new", "ann", "deployer"])["token"].as_str().unwrap().to_owned();
+    for (workflow, commenter) in [("github", "gh"), ("gitlab", "curl")] {
+        let steps = steps(&example(&format!("{workflow}/apply.yml")));
+        let folder = tempfile::tempdir().unwrap();
+        scribe(folder.path(), commenter);
+        let path = format!(
+            "{}:{}:{}",
+            folder.path().display(),
+            binary().parent().unwrap().display(),
+            std::env::var("PATH").unwrap()
+        );
+        let file = format!(
+            "owner = \"{workflow}\"\n[deployments.of-{workflow}]\nplugin = \"acme:errand@^1\"\n\
+             parameters = {{ command = [\"sleep\", \"600\"] }}\n"
+        );
+        fs::write(folder.path().join("deployments.toml"), file).unwrap();
+        for script in &steps {
+            let mut shell = shell(&customer.path("nobody"), script);
+            shell.current_dir(folder.path()).env("PATH", &path);
+            shell.env("CHANDLERY_HOST", format!("http://{}", world.host.address));
+            shell.env("CHANDLERY_HOST_TOKEN", &token).env("PULL_REQUEST", "7");
+            for name in ["CI_API_V4_URL", "CI_PROJECT_ID", "CI_MERGE_REQUEST_IID", "GITLAB_TOKEN"] {
+                shell.env(name, name);
+            }
+            let output = shell.output().unwrap();
+            assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        let comment = read("plan.md");
+        assert!(
+            comment.contains(&format!("| create | `of-{workflow}` | `acme:errand@1.0.0` |")),
+            "{comment}"
+        );
+        assert!(read("called").contains("plan.md"), "{}", read("called"));
+        assert_eq!(customer.ok(&["status", &format!("of-{workflow}")])[0]["health"], "ready");
+    }
+}
+
+#[test]
+fn the_files_of_deployments_are_planned_as_they_stand() {
+    let world = World::start();
+    world.vendor().publish(&plugin("llama-cpp"));
+    let customer = world.customer();
+    customer.ok(&["install", "chandlery:llama-cpp", "--deny", "secret:hf-token"]);
+    let folder = workspace().join("examples");
+    let (all, production) = (folder.join("deployments.toml"), folder.join("production.toml"));
+    let (all, production) = (all.to_str().unwrap(), production.to_str().unwrap());
+    for (words, owner) in
+        [(vec!["-f", all], "platform"), (vec!["-f", all, "-f", production], "platform-production")]
+    {
+        let output = customer.command(&[&["diff", "--json"][..], &words[..]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        let compared: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(
+            (compared["owner"].as_str(), compared["steps"].as_array().unwrap().len()),
+            (Some(owner), 2)
+        );
+    }
 }
 
 #[test]

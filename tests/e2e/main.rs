@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod api_server;
+mod apply;
 mod approvals;
 mod attacks;
 mod auditor;

@@ -10,7 +10,7 @@ use clap::Args;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use serde_json::Value;
 
-use super::plan::{parse_parameter, print_changes, print_workloads};
+use super::plan::{parse_parameter, print_workloads};
 use crate::api::Context;
 use crate::author::project::Project;
 use crate::author::trial::{Outcome, Trial, facts};
@@ -83,7 +83,7 @@ fn print(context: &Context, plan: &Plan, before: Option<&Plan>) {
     }
     match before {
         Some(before) if before.workloads == plan.workloads => show::note("the workloads are the same"),
-        Some(before) => print_changes(&changes(Some(before), plan)),
+        Some(before) => show::changes(&changes(Some(before), plan)),
         None => print_workloads(plan),
     }
     if before.is_none_or(|before| before.notes != plan.notes) {

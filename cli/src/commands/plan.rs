@@ -3,7 +3,7 @@
 use chandlery_package::Manifest;
 use chandlery_package::plan::told;
 use chandlery_package::size::mebibytes;
-use chandlery_package::wire::host::{Change, NewDeployment, Planned, Remark};
+use chandlery_package::wire::host::{NewDeployment, Planned, Remark};
 use clap::Args;
 use reqwest::Method;
 use serde_json::{Map, Value};
@@ -125,7 +125,7 @@ fn print(planned: &Planned) {
         true if changes.is_empty() => {
             show::note("nothing would change: the deployment has this plan already")
         }
-        true => print_changes(changes),
+        true => show::changes(changes),
         false => {}
     }
     for Remark { policy, says, amended } in remarks {
@@ -166,16 +166,4 @@ pub fn print_workloads(plan: &chandlery_package::plan::Plan) {
     };
     let headings = ["workload", "kind", "from", ">replicas", ">cpu", ">memory", "gpu", "ports"];
     show::table(&headings, plan.workloads.iter().map(row));
-}
-
-/// A line for each value that is gone or new.
-pub fn print_changes(changes: &[Change]) {
-    for Change { path, before, after } in changes {
-        if let Some(before) = before {
-            show::gone(&format!("{path}: {before}"));
-        }
-        if let Some(after) = after {
-            show::new(&format!("{path}: {after}"));
-        }
-    }
 }

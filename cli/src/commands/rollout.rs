@@ -31,26 +31,53 @@ impl Waiting {
     /// Waits for a deployment to be as it was asked to be, and tells how it came.
     pub async fn follow(&self, context: &Context, deployment: Deployment) -> Result {
         let started = Instant::now();
-        let deployment = match self.no_wait {
-            true => deployment,
-            false => wait(context, &deployment, self.timeout).await?,
-        };
-        if context.settings.json {
-            show::json(deployment);
-            return Ok(());
-        }
-        let Deployment { name, health, revision, release, endpoints, notes, .. } = &deployment;
-        show::done(format!(
-            "{name} is {health} after {:.1} s: revision {revision}, {release}",
-            started.elapsed().as_secs_f64(),
-        ));
-        for endpoint in endpoints.iter().filter(|_| *health != Health::Paused) {
-            show::check(&format!("{} {}", endpoint.workload, endpoint.port), &endpoint.address);
-        }
-        if *health != Health::Paused {
-            notes.iter().for_each(show::note);
+        let deployment = self.arrive(context, deployment).await?;
+        match context.settings.json {
+            true => show::json(deployment),
+            false => tell(&deployment, started),
         }
         Ok(())
+    }
+
+    /// Waits for a deployment to be as it was asked to be. Whoever waits no longer is told what goes on.
+    pub async fn arrive(&self, context: &Context, deployment: Deployment) -> Result<Deployment> {
+        if self.no_wait {
+            return Ok(deployment);
+        }
+        unless_interrupted(wait(context, &deployment, self.timeout), || goes_on(&deployment)).await
+    }
+}
+
+/// Does something to its end, or until Ctrl-C, which is answered with what goes on without this command.
+pub async fn unless_interrupted<T>(
+    work: impl Future<Output = Result<T>>,
+    interrupted: impl FnOnce() -> Failure,
+) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        Ok(()) = tokio::signal::ctrl_c() => Err(interrupted()),
+    }
+}
+
+fn goes_on(Deployment { name, revision, .. }: &Deployment) -> Failure {
+    let detail = format!("this command waits no longer; the host goes on with revision {revision} of {name}");
+    Failure::new(&words::INTERRUPTED, detail).remedy(format!(
+        "`chandlery status {name}` shows how it fares, `chandlery history {name}` how it ends, and `chandlery rollback {name}` takes it back"
+    ))
+}
+
+/// Tells how a deployment has come to be as it was asked to be, since a moment.
+pub fn tell(deployment: &Deployment, started: Instant) {
+    let Deployment { name, health, revision, release, endpoints, notes, .. } = deployment;
+    show::done(format!(
+        "{name} is {health} after {:.1} s: revision {revision}, {release}",
+        started.elapsed().as_secs_f64(),
+    ));
+    for endpoint in endpoints.iter().filter(|_| *health != Health::Paused) {
+        show::check(&format!("{} {}", endpoint.workload, endpoint.port), &endpoint.address);
+    }
+    if *health != Health::Paused {
+        notes.iter().for_each(show::note);
     }
 }
 

@@ -86,6 +86,9 @@ fn print(deployment: &Deployment) {
     if !deployment.drift.is_empty() {
         show::note(format!("`chandlery repair {name}` makes it again as it should be"));
     }
+    if let Some(owner) = &deployment.owner {
+        show::note(format!("it is in the files of '{owner}': `chandlery apply` changes it, and removes it"));
+    }
     show::check("plan", &deployment.plan_digest.to_string());
     show::check("component", &deployment.component.to_string());
     show::check("signed artifact", &format!("{}, log entry {}", deployment.artifact, deployment.log_index));

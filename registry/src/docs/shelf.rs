@@ -84,6 +84,8 @@ pub static SHELF: &[Entry] = entries! {
         "No stored secrets, provenance, and releases that a second person approves.";
     Guides "targets": "Targets, engines and rollouts", for "platform teams",
         "This machine, Slurm and Kubernetes as places to deploy to, and how rollouts go.";
+    Guides "desired-state": "Deployments as files", for "platform teams who keep deployments in git",
+        "Say in a file which deployments there should be, see what that would change, and apply it by hand or from CI.";
     Guides "accounts": "Accounts and organisations", for "people with an account",
         "Passwords, passkeys, second factors, e-mail, organisations with their sign-on and directories, and an end.";
     Guides "operating": "Operating a registry or a host", for "operators",
