@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::arguments::server;
+use crate::arguments::{LogFormat, one_of, server};
 use crate::failure::{Failure, Result};
 use crate::home::Home;
 use crate::words;
@@ -66,6 +66,16 @@ pub struct Settings {
     /// Print JSON, for scripts
     #[arg(long, global = true)]
     pub json: bool,
+    /// How the log is written on standard error; `CHANDLERY_LOG` says how much of it
+    #[arg(
+        long,
+        global = true,
+        env = "CHANDLERY_LOG_FORMAT",
+        value_name = "FORMAT",
+        value_parser = one_of::<LogFormat>(),
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
 }
 
 /// What a command works with.

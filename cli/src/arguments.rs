@@ -1,11 +1,22 @@
 //! Arguments of more than one command.
 
+use chandlery_package::words;
 use chandlery_package::words::Word;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use reqwest::Url;
+
+words! {
+    /// How a log is written.
+    pub enum LogFormat: "log format" {
+        /// A line for people, with colours at a terminal.
+        Text = "text",
+        /// A JSON object a line, for programs.
+        Json = "json",
+    }
+}
 
 /// Takes one word of an enumeration, and shows all of them in the help.
 pub fn one_of<T: Word>() -> impl TypedValueParser<Value = T> {

@@ -8,6 +8,7 @@ mod desired;
 #[cfg(test)]
 mod documents;
 mod failure;
+mod groups;
 mod home;
 mod private;
 mod show;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use arguments::LogFormat;
 use commands::*;
 use home::Home;
 
@@ -134,6 +136,8 @@ enum Command {
     Uninstall(uninstall::Uninstall),
     /// Show what is installed
     List(list::List),
+    /// Show what there are newer releases of
+    Outdated(outdated::Outdated),
     /// Check everything that is installed again
     Verify(verify::Verify),
     /// Show what plugins may do and have done, and change it
@@ -154,7 +158,7 @@ enum Command {
     Plan(plan::Plan),
     /// Deploy a plugin's plan
     Deploy(deploy::Deploy),
-    /// Bring a deployment to the installed release, with its parameters as they are
+    /// Bring deployments to the installed releases, with their parameters as they are
     Upgrade(deploy::Upgrade),
     /// Make what runs as files say, and remove what is in them no longer
     Apply(apply::Apply),
@@ -236,6 +240,9 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Print the script by which a shell completes commands and options
     Completions(completions::Completions),
+    /// Write manual pages, for whoever packs this program
+    #[command(hide = true)]
+    Man(man::Man),
     #[command(hide = true)]
     Work(work::Perform),
 }
@@ -243,7 +250,10 @@ enum Command {
 /// The command as it was written. Help is laid out in as many columns as everything else.
 fn parsed() -> Cli {
     let columns = show::columns().unwrap_or(show::HELP_COLUMNS_MAX);
-    let command = Cli::command().term_width(columns.clamp(HELP_COLUMNS_MIN, show::HELP_COLUMNS_MAX));
+    let columns = columns.clamp(HELP_COLUMNS_MIN, show::HELP_COLUMNS_MAX);
+    let command = Cli::command();
+    let template = groups::template(&command, columns);
+    let command = command.help_template(template).term_width(columns);
     Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
@@ -253,7 +263,11 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info,kube_client=off"));
     // What cannot be logged is not told of either: nobody reads standard error any more.
     let log = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
-    log.with_ansi(show::colours_errors()).with_writer(std::io::stderr).init();
+    let log = log.with_ansi(show::colours_errors()).with_writer(std::io::stderr);
+    match cli.settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
     // Fails only where one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -298,6 +312,7 @@ async fn run(cli: Cli) -> failure::Result<ExitCode> {
         Command::Install(command) => command.run(&context).await,
         Command::Uninstall(command) => command.run(&context).await,
         Command::List(command) => command.run(&context).await,
+        Command::Outdated(command) => command.run(&context).await,
         Command::Verify(command) => command.run(&context).await,
         Command::Permissions(command) => command.run(&context).await,
         Command::Secrets(command) => command.run(&context).await,
@@ -359,6 +374,7 @@ async fn run(cli: Cli) -> failure::Result<ExitCode> {
             command.run(&Cli::command());
             Ok(())
         }
+        Command::Man(command) => command.run(Cli::command()),
         Command::Work(command) => command.run(),
     }
     .map(|()| ExitCode::SUCCESS)

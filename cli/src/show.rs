@@ -14,10 +14,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-pub use layout::{HELP_COLUMNS_MAX, columns};
+pub use layout::{HELP_COLUMNS_MAX, columns, folded};
 pub use output::finish;
 
-use layout::folded;
 use output::{put, put_bytes, tell};
 use printable::{line, lines, printable};
 

@@ -213,7 +213,11 @@ fn layers_lie_over_each_other_and_the_lock_holds_what_was_chosen() {
     let acme = world.person("acme");
     let next = acme.file("next.wasm", &as_version(&plugin("errand"), "1.1.0"));
     acme.ok(&["publish", &next]);
+    let outdated = |installed: &str, newest: &str, deployments: &[&str]| json!([{ "installed": installed, "newest": newest, "deployments": deployments }]);
+    let (former, later) = ("acme:errand@1.0.0", "acme:errand@1.1.0");
+    assert_eq!(ann.ok(&["outdated"]), outdated(former, later, &[]));
     ann.ok(&["install", "acme:errand"]);
+    assert_eq!(ann.ok(&["outdated"]), outdated(later, later, &["db", "web"]));
     let (refused, _) = ann.refused(&[&["diff"][..], &f].concat());
     let at = format!("{base}:4:10: the lock holds acme:errand@1.0.0, and acme:errand@1.1.0 is installed");
     assert!(refused.detail.contains(&at), "{refused:?}");
@@ -225,6 +229,20 @@ fn layers_lie_over_each_other_and_the_lock_holds_what_was_chosen() {
     ann.ok(&[&["apply", "--yes"][..], &update[..]].concat());
     assert!(fs::read_to_string(ann.path("production.lock")).unwrap().contains("acme:errand@1.1.0"));
     assert_eq!(diff(&ann, &f).0, 0);
+
+    // Without files, all that is outdated is brought to what is installed at once.
+    let last = acme.file("last.wasm", &as_version(&plugin("errand"), "1.2.0"));
+    acme.ok(&["publish", &last]);
+    ann.ok(&["install", "acme:errand"]);
+    ann.ok(&["pause", "db"]);
+    let upgraded = ann.ok(&["upgrade", "--all"]);
+    assert_eq!(
+        (upgraded.as_array().unwrap().len(), &upgraded[0]["name"]),
+        (1, &json!("web")),
+        "what is paused stays"
+    );
+    ann.ok(&["upgrade", "db"]);
+    assert_eq!((ann.ok(&["upgrade", "--all"]), ann.ok(&["outdated"])), (json!([]), json!([])));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
-use std::io::pipe;
+use std::io::{BufRead as _, BufReader, pipe};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -151,7 +151,7 @@ fn a_machine_is_looked_at_without_a_host_and_what_it_lacks_has_a_remedy() {
     let findings = ann.ok(&["doctor"]);
     let findings = findings.as_array().unwrap();
     let names: Vec<&str> = findings.iter().map(|finding| finding["what"].as_str().unwrap()).collect();
-    let all = ["cgroups", "bubblewrap", "podman", "GPUs", "Slurm", "Kubernetes", "disk", "clock"];
+    let all = ["cgroups", "bubblewrap", "podman", "GPUs", "Slurm", "Kubernetes", "disk", "clock", "ports"];
     assert_eq!(names, all);
     for finding in findings {
         assert_eq!(finding["has"] == true, finding["remedy"].is_null(), "{finding}");
@@ -168,7 +168,27 @@ fn a_machine_is_looked_at_without_a_host_and_what_it_lacks_has_a_remedy() {
     let registry = folder.path().join("registry");
     let words = ["registry", "serve", "--listen", &ann.registry, "--data", registry.to_str().unwrap()];
     let _registry = Server::start(&ann.home, &words, "registry at");
-    assert_eq!(ann.ok(&["doctor"])[7]["has"], json!(true));
+    let findings = ann.ok(&["doctor"]);
+    assert_eq!((&findings[7]["has"], &findings[8]["has"]), (&json!(true), &json!(false)), "it listens there");
+    assert!(findings[8]["found"].as_str().unwrap().contains(&ann.registry), "{findings}");
+}
+
+#[test]
+fn logs_are_lines_for_people_or_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let ann = Person::at("ann", folder.path(), &free_address());
+    let data = folder.path().join("registry");
+    for (format, is_json) in [("text", false), ("json", true)] {
+        let words = ["registry", "serve", "--listen", &ann.registry, "--data", data.to_str().unwrap()];
+        let mut serve = ann.command(&words);
+        serve.env("CHANDLERY_LOG", "trace").env("CHANDLERY_LOG_FORMAT", format);
+        let mut server = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let line = BufReader::new(server.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        let read = serde_json::from_str::<serde_json::Value>(&line);
+        assert_eq!(read.is_ok_and(|event| event["level"].is_string()), is_json, "{line}");
+    }
 }
 
 /// What is in a folder.

@@ -21,6 +21,7 @@ pub enum Language {
     /// Rust, with `chandlery-sdk`
     Rust,
     /// JavaScript, on QuickJS by componentize-qjs
+    #[value(alias = "js")]
     Javascript,
     /// Python, on CPython by componentize-py
     Python,
@@ -56,5 +57,20 @@ impl Language {
             Self::Javascript => javascript::compile(folder, results, manifest),
             Self::Python => python::compile(folder, results, manifest),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_language_has_the_names_that_people_type() {
+        for (typed, language) in
+            [("rust", Language::Rust), ("javascript", Language::Javascript), ("js", Language::Javascript)]
+        {
+            assert_eq!(Language::from_str(typed, false), Ok(language));
+        }
+        assert!(Language::from_str("cobol", false).is_err());
     }
 }

@@ -7,7 +7,9 @@ use chandlery_package::plan::GpuPool;
 use clap::Args;
 use nix::sys::statvfs::statvfs;
 use serde::Serialize;
+use tokio::net::TcpListener;
 
+use super::listening::local;
 use crate::api::Context;
 use crate::failure::Result;
 use crate::show;
@@ -62,6 +64,7 @@ impl Doctor {
         findings.push(kubernetes());
         findings.push(disk(&data));
         findings.push(clock(context).await);
+        findings.push(ports(context).await);
         if context.settings.json {
             show::json(findings);
             return Ok(());
@@ -122,6 +125,31 @@ fn of_machine(machine: &Machine) -> Vec<Finding> {
              rest=URL`",
         ),
     ]
+}
+
+/// Whether servers could listen where commands look for them.
+async fn ports(context: &Context) -> Finding {
+    let (mut free, mut taken) = (Vec::new(), Vec::new());
+    for address in
+        [&context.settings.registry, &context.settings.host].into_iter().filter_map(|url| local(url))
+    {
+        match TcpListener::bind(address).await {
+            Ok(_) => free.push(address.to_string()),
+            Err(error) => taken.push(format!("{address}: {error}")),
+        }
+    }
+    let found = match (free.as_slice(), taken.as_slice()) {
+        ([], []) => Ok("none: registry and host are elsewhere".into()),
+        (free, []) => Ok(format!("free: {}", free.join(", "))),
+        (_, taken) => Err(taken.join(", ")),
+    };
+    Finding::new(
+        "ports",
+        "up",
+        found,
+        "where `chandlery up` runs already, all is well; otherwise choose others, with `chandlery up --registry-listen ADDR \
+         --host-listen ADDR`",
+    )
 }
 
 /// The GPUs of all kinds, in words; not well where there are none, or where one is left out.

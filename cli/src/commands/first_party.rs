@@ -12,6 +12,7 @@ use clap::Args;
 use reqwest::Method;
 
 use crate::api::{Context, Settings};
+use crate::arguments::LogFormat;
 use crate::author::project::Built;
 use crate::commands::keys::add_key;
 use crate::commands::listing::set_category;
@@ -169,7 +170,14 @@ async fn operator(registry: &Registry, data: &Path, url: &str) -> Result<Context
         Failure::of(format!("the token in {} is no operator's", path.display())).remedy(by_hand)
     })?;
     let url = url.to_owned();
-    let settings = Settings { registry: url.clone(), host: url, account: None, acts_for: None, json: false };
+    let settings = Settings {
+        registry: url.clone(),
+        host: url,
+        account: None,
+        acts_for: None,
+        json: false,
+        log_format: LogFormat::Text,
+    };
     let context = Context::new(settings, Home::find()?);
     context.speak_as(account.name, token);
     Ok(context)

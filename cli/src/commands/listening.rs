@@ -16,7 +16,7 @@ pub fn named(given: Option<SocketAddr>, url: &str, option: &str) -> Result<Socke
 }
 
 /// The address that a URL names, if it does so by its number or as this machine.
-fn local(url: &str) -> Option<SocketAddr> {
+pub fn local(url: &str) -> Option<SocketAddr> {
     let url = Url::parse(url).ok().filter(|url| url.scheme() == "http" && url.path() == "/")?;
     let ip = match url.host_str()? {
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -41,15 +41,24 @@ impl Show {
     }
 }
 
-async fn newest(context: &Context, plugin: &PluginId) -> Result<Release> {
+/// What the registry says of a plugin's releases, the newest first.
+pub async fn releases_of(context: &Context, plugin: &PluginId) -> Result<Page<ReleaseRecord>> {
     let PluginId { namespace, name } = plugin;
-    let page: Page<ReleaseRecord> =
-        context.public_list(&format!("/api/v1/plugins/{namespace}/{name}/releases")).await?;
-    let fine = |record: &&ReleaseRecord| {
-        let may_be_run = record.withdrawn.is_none() && record.quarantined.is_none();
-        !record.yanked && may_be_run && record.release.version.pre.is_empty()
+    context.public_list(&format!("/api/v1/plugins/{namespace}/{name}/releases")).await
+}
+
+/// The first of releases, the newest first, that somebody new is to choose.
+pub fn advisable(releases: &[ReleaseRecord]) -> Option<&ReleaseRecord> {
+    let may_be_run = |record: &ReleaseRecord| record.withdrawn.is_none() && record.quarantined.is_none();
+    let is_chosen = |record: &&ReleaseRecord| {
+        !record.yanked && may_be_run(record) && record.release.version.pre.is_empty()
     };
-    let newest = page.items.iter().find(fine).or(page.items.first());
+    releases.iter().find(is_chosen)
+}
+
+async fn newest(context: &Context, plugin: &PluginId) -> Result<Release> {
+    let page = releases_of(context, plugin).await?;
+    let newest = advisable(&page.items).or(page.items.first());
     let newest = newest.map(|record| record.release.clone());
     newest.ok_or_else(|| Failure::of(format!("{plugin} has no releases")))
 }

@@ -7,6 +7,7 @@ use std::fmt::{Display, Write as _};
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
 
 use super::root;
+use crate::groups::{GROUPS, Group};
 use crate::{Cli, EXIT_CODES};
 
 const FOLDER: &str = "docs/reference";
@@ -23,127 +24,6 @@ definitions by a test.
 
 /// How many words are listed of those that an argument may be.
 const LISTED_MAX: usize = 12;
-
-/// Commands that have a page together.
-struct Group {
-    file: &'static str,
-    title: &'static str,
-    about: &'static str,
-    commands: &'static [&'static str],
-}
-
-const GROUPS: [Group; 4] = [
-    Group {
-        file: "authors",
-        title: "Commands for authors and publishers",
-        about: "Write a plugin, test it, sign it, publish it, and look after what was published.",
-        commands: &[
-            "new",
-            "dev",
-            "test",
-            "check",
-            "build",
-            "publish",
-            "namespace",
-            "keys",
-            "releases",
-            "review",
-            "trust",
-            "listing",
-            "yank",
-            "deprecate",
-            "withdraw",
-            "advisories",
-        ],
-    },
-    Group {
-        file: "hosts",
-        title: "Commands for platform teams",
-        about: "Find plugins, install them with proof, deploy, watch and change what runs.",
-        commands: &[
-            "up",
-            "host",
-            "search",
-            "show",
-            "install",
-            "list",
-            "uninstall",
-            "verify",
-            "permissions",
-            "secrets",
-            "configure",
-            "integrations",
-            "models",
-            "plan",
-            "deploy",
-            "upgrade",
-            "apply",
-            "diff",
-            "export",
-            "history",
-            "rollback",
-            "restart",
-            "scale",
-            "pause",
-            "resume",
-            "repair",
-            "target",
-            "status",
-            "logs",
-            "replay",
-            "remove",
-            "usage",
-            "log",
-            "witness",
-            "doctor",
-            "completions",
-        ],
-    },
-    Group {
-        file: "accounts",
-        title: "Commands for accounts, customers and partners",
-        about: "Sign in, buy, subscribe, sell services, and be paid.",
-        commands: &[
-            "register",
-            "login",
-            "logout",
-            "whoami",
-            "account",
-            "tokens",
-            "organisation",
-            "sign-on",
-            "subscription",
-            "invoices",
-            "orders",
-            "consultants",
-            "payouts",
-            "notices",
-            "spend",
-            "report",
-        ],
-    },
-    Group {
-        file: "operators",
-        title: "Commands for operators",
-        about: "Serve a registry, review what is published, keep the books.",
-        commands: &[
-            "registry",
-            "operator",
-            "approvals",
-            "audit",
-            "issuers",
-            "reviews",
-            "reports",
-            "quarantine",
-            "certify",
-            "policy",
-            "dispute",
-            "expense",
-            "books",
-            "figures",
-        ],
-    },
-];
 
 /// The pages, each with the name of its file.
 fn pages() -> Vec<(String, String)> {
