@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use chandlery_package::words::Word as _;
 
 use super::compare::{Act, Comparison, Step};
 use crate::show;
