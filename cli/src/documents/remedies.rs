@@ -11,7 +11,7 @@ use crate::Cli;
 const FOLDERS: [&str; 7] =
     ["cli/src", "host", "registry", "package/src", "sandbox/src", "pages/src", "oidc/src"];
 /// Options of other programs that texts name.
-const OF_OTHERS: [&str; 1] = ["gres"];
+const OF_OTHERS: [&str; 3] = ["constraint", "exclude", "gres"];
 
 /// All sources below the folders, with their paths; a text that goes on in the next line is joined.
 fn sources() -> Vec<(PathBuf, String)> {

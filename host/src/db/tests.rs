@@ -90,6 +90,8 @@ async fn tables_become_strict_and_lose_nothing() {
             None => ("null".into(), "null".into()),
         };
         row.extend([("told_revision".into(), revision), ("told_health".into(), health)]);
+        // None was in anybody's files.
+        row.insert("owner".into(), "null".into());
     }
     for row in before.get_mut("revisions").unwrap() {
         // Nothing was metered beside time, and nobody had a name.
