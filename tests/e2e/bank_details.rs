@@ -10,6 +10,7 @@ const BANK: &str = "/dashboard/acme/bank";
 const PROFILES: &str = "/operator/payouts/profiles";
 const FIRST: &str = "DE89370400440532013000";
 const SECOND: &str = "GB29NWBK60161331926819";
+const JSON: (&str, &str) = ("content-type", "application/json");
 
 fn post(world: &World, person: &Person, path: &str, fields: &[(&str, &str)]) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -22,6 +23,17 @@ fn write(world: &World, person: &Person, iban: &str, code: &str) -> Answer {
     let fields =
         [("by", "sepa"), ("holder", "Acme SA"), ("iban", iban), ("schedule", "monthly"), ("code", code)];
     post(world, person, BANK, &fields)
+}
+
+/// The token of a program that somebody signs in.
+fn signed_in(world: &World, person: &Person) -> String {
+    let api = "/api/v1/device-log-ins";
+    let waits = world.send("POST", api, None, &[JSON], "{}").json();
+    let confirms = [("code", waits["user_code"].as_str().unwrap()), ("act", "confirm")];
+    assert_eq!(post(world, person, "/device", &confirms).status, 200);
+    let asks = json!({ "device_code": waits["device_code"] }).to_string();
+    let issued = world.send("POST", &format!("{api}/token"), None, &[JSON], asks).json();
+    issued["token"].as_str().unwrap().to_owned()
 }
 
 fn page(world: &World, person: &Person, path: &str) -> String {
@@ -85,7 +97,7 @@ fn whoever_has_a_second_factor_shows_it_anew() {
         "POST",
         "/api/v1/account/second-factor",
         Some(&acme.token()),
-        &[("content-type", "application/json")],
+        &[JSON],
         json!({ "password": acme.password() }).to_string(),
     );
     let secret = made.json()["secret"].as_str().unwrap().to_owned();
@@ -96,6 +108,12 @@ fn whoever_has_a_second_factor_shows_it_anew() {
     world.stores.sql("update tokens set created_at = '2026-01-01T00:00:00.000000Z'");
     let refused = write(&world, &acme, FIRST, "");
     assert!(refused.status == 403 && refused.text().contains("Type a code of your second factor"));
+    // A program that an old session signs in is as old.
+    let program = signed_in(&world, &acme);
+    let by_hand = json!({ "rail": { "kind": "manual" } }).to_string();
+    let refused =
+        world.send("PUT", "/api/v1/partners/acme/payout-profile", Some(&program), &[JSON], by_hand).json();
+    assert_eq!(refused["type"], "second-factor-needed");
     let profile = ["payouts", "profile", "acme", "--iban", FIRST, "--holder", "Acme SA"];
     assert_eq!(acme.refused(&profile).0.r#type, "second-factor-needed");
     world.stores.sql("update second_factors set last_step = 0");

@@ -14,7 +14,7 @@ use crate::audit::record;
 use crate::log_ins::log_in_within;
 use crate::passwords::random_text;
 use crate::sessions::own_hash;
-use crate::tokens::{LOGIN_LIFETIME, TokenKind};
+use crate::tokens::{LOGIN_LIFETIME, PROGRAM, TokenKind};
 use crate::{Accounts, Caller, Error};
 
 /// Where a person confirms.
@@ -27,8 +27,6 @@ const INTERVAL_SECONDS: u32 = 5;
 const PROGRAM_CHARS_MAX: usize = 100;
 /// How often another code is made where somebody else waits with the same one.
 const TRIES: usize = 10;
-/// What the session is noted as.
-const NOTE: &str = "program";
 
 /// A program that waits, as the person sees it who may sign it in.
 #[derive(Debug)]
@@ -204,7 +202,47 @@ pub(crate) async fn token_of_device(
     .await?;
     let (Text(account), Text(by)) = taken.ok_or_else(none)?;
     let actor = Actor::of_device(&account, address);
-    let token = log_in_within(&mut write, &actor, (&account, None), NOTE, LOGIN_LIFETIME, by).await?;
+    let token = log_in_within(&mut write, &actor, (&account, None), PROGRAM, LOGIN_LIFETIME, by).await?;
     write.commit().await?;
     Ok(Token { account, token })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use chandlery_store::Db;
+
+    use super::*;
+    use crate::credential::Credential;
+    use crate::log_ins::{PAGES, log_in};
+    use crate::people::register;
+    use crate::principal::{Account, AccountRole};
+    use crate::session::SessionCookie;
+    use crate::tokens::is_log_in_since;
+
+    #[tokio::test]
+    async fn a_program_that_was_signed_in_has_shown_nothing_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("registry.db").display());
+        let db = Db::open(&url).await.unwrap();
+        let accounts = Accounts::open(db.clone(), SessionCookie::Plain).await.unwrap();
+        let ann: Namespace = "ann".parse().unwrap();
+        register(&db, &ann, "correct horse battery").await.unwrap();
+        let (client, address) = (Client::at(IpAddr::from([10, 0, 0, 1])), Address(None));
+        let (whose, by) = ((&ann, None), LogInBy::Totp);
+        let page = log_in(&db, &Actor::machine(), whose, PAGES, LOGIN_LIFETIME, by).await.unwrap();
+        let credential = Credential::Token { hash: Digest::of(&page).hex(), expires_at: None };
+        let actor = Actor::new(&ann, &credential, address);
+        let caller = Caller { account: Account::of(ann.clone(), AccountRole::Member), credential, actor };
+
+        let waits = begin_device(&accounts, client, address, &NewDeviceLogIn::default()).await.unwrap();
+        confirm_device(&accounts, client, &caller, &waits.user_code).await.unwrap();
+        let asked = DeviceLogInAsked { device_code: waits.device_code };
+        let program = token_of_device(&accounts, client, address, &asked).await.unwrap().token;
+        for (token, is_fresh) in [(page, true), (program, false)] {
+            let hash = Digest::of(&token).hex();
+            assert_eq!(is_log_in_since(&db, &hash, Timestamp::UNIX_EPOCH).await.unwrap(), is_fresh);
+        }
+    }
 }

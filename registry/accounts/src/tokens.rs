@@ -22,6 +22,8 @@ use crate::{Error, Scope};
 
 /// How long a token with an end may last, in days.
 const DAYS_MAX: u32 = 366;
+/// The note of a log-in of a program that somebody has signed in on a page.
+pub(crate) const PROGRAM: &str = "program";
 /// How long the token of a log-in or of a registration lasts: 90 days.
 pub(crate) const LOGIN_LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 90);
 
@@ -167,15 +169,18 @@ pub(crate) async fn opened_by(db: &mut AnyConnection, hash: &str) -> Result<LogI
     Ok(found.map_or(LogInBy::Password, |(Text(by),)| by))
 }
 
-/// Whether the token of this digest was issued at a log-in, at this moment or later.
+/// Whether the token of this digest was issued at a log-in, at this moment or later. A program has shown nothing then: it has what was
+/// shown for the session that signed it in, whenever that was.
 pub(crate) async fn is_log_in_since(db: &Db, hash: &str, since: Timestamp) -> Result<bool, Error> {
-    let (found,): (i64,) =
-        sqlx::query_as("select count(*) from tokens where hash = $1 and kind = $2 and created_at >= $3")
-            .bind(hash)
-            .bind(TokenKind::LogIn.as_str())
-            .bind(time(since))
-            .fetch_one(db.read())
-            .await?;
+    let (found,): (i64,) = sqlx::query_as(
+        "select count(*) from tokens where hash = $1 and kind = $2 and created_at >= $3 and note <> $4",
+    )
+    .bind(hash)
+    .bind(TokenKind::LogIn.as_str())
+    .bind(time(since))
+    .bind(PROGRAM)
+    .fetch_one(db.read())
+    .await?;
     Ok(found > 0)
 }
 
