@@ -87,6 +87,23 @@ fn an_owner_writes_where_it_is_paid_and_another_account_waits() {
     assert_eq!(holds(), [true, false]);
     world.set_clock("2026-03-04T12:00:00Z");
     assert_eq!(holds(), [false, true]);
+
+    // What was written over while it waits never holds, and what was before it was approved is approved no more.
+    assert_eq!(write(&world, &acme, FIRST, "").status, 303);
+    assert_eq!(post(&world, &olga, &format!("{PROFILES}/acme/3"), &[]).status, 303);
+    let button = format!("action=\"{PROFILES}/acme/4\"");
+    assert_eq!(write(&world, &acme, FIRST, "").status, 303);
+    assert!(page(&world, &olga, &format!("{PROFILES}/acme/4")).contains(&button));
+    assert_eq!(write(&world, &acme, SECOND, "").status, 303);
+    let replaced = page(&world, &olga, &format!("{PROFILES}/acme/4"));
+    assert!(
+        replaced.contains("Version 5</a> was written since") && !replaced.contains(&button),
+        "{replaced}"
+    );
+    assert_eq!(post(&world, &olga, &format!("{PROFILES}/acme/4"), &[]).status, 409);
+    world.set_clock("2026-03-08T12:00:00Z");
+    assert_eq!(holds(), [false, true]);
+    assert!(!page(&world, &acme, BANK).contains(">waits</span> until"));
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub use explain::{explain, explain_own};
 pub use handing_over::hand_over;
 pub use profiles::{
     WAITS as PROFILE_WAITS, count_waiting as count_profiles_waiting, existing as profile,
-    in_force as profile_in_force, list as profiles, waiting as profiles_waiting, write as write_profile,
+    in_force as profile_in_force, latest as latest_profile, list as profiles, waiting as profiles_waiting,
+    write as write_profile,
 };
 pub use proposals::{propose, propose_final, propose_run};
 pub use returns::come_back;

@@ -54,6 +54,7 @@ pub async fn profile(
     if found.approved_by.is_some() {
         return Ok(Approved::Done(found));
     }
+    profiles::must_be_latest(&mut write, partner, version).await?;
     let wanted = Wanted::PartnerBank { partner: partner.clone(), version };
     match vote(&mut write, finance, caller, &found.changed_by, &wanted, None).await? {
         Verdict::Waits(request) => {

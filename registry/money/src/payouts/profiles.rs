@@ -1,5 +1,6 @@
 //! How partners are paid. What an owner writes holds once an operator has approved it, so that nobody who stole a password can send
-//! the next payout elsewhere. Where another account was paid before, it waits for three days more, in which an owner may still object.
+//! the next payout elsewhere. Where another account was paid before, it waits for three days more, in which an owner may still object: by
+//! writing another version, with which one that nobody has approved, or that still waits, is void.
 
 use chandlery_package::column::{Json, Text};
 use chandlery_package::wire::{Act, Page, Paging, PayoutProfile, ProfileVersion, Rail, Schedule};
@@ -88,14 +89,38 @@ pub async fn in_force(
     partner: &Namespace,
     now: Timestamp,
 ) -> Result<(i64, PayoutProfile), Error> {
-    let approved: Option<Row> = sqlx::query_as(select!(
-        "approved_by is not null and (holds_from is null or holds_from <= $2) order by version desc limit 1"
+    let latest = held(db, partner, now).await?.into_iter().next();
+    Ok(latest.unwrap_or_else(|| (0, by_hand())))
+}
+
+/// The profiles that hold or have held at a moment, and their versions, the latest first: those that were approved, but for what waits, and
+/// what waited when a later one was written.
+async fn held(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    now: Timestamp,
+) -> Result<Vec<(i64, PayoutProfile)>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(select!(
+        "approved_by is not null and (holds_from is null or (holds_from <= $2 and not exists (
+             select 1 from payout_profiles as later
+             where later.partner = payout_profiles.partner and later.version > payout_profiles.version
+                 and later.changed_at < payout_profiles.holds_from)))
+         order by version desc"
     ))
     .bind(partner.as_str())
     .bind(time(now))
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    Ok(approved.map_or_else(|| (0, by_hand()), |(version, Json(profile), ..)| (version, profile)))
+    Ok(rows.into_iter().map(|(version, Json(profile), ..)| (version, profile)).collect())
+}
+
+/// The profile that was written last, whether it holds or not, and its version: by hand, where none was written yet.
+pub async fn latest(db: &mut AnyConnection, partner: &Namespace) -> Result<(i64, PayoutProfile), Error> {
+    let row: Option<Row> = sqlx::query_as(select!("version > 0 order by version desc limit 1"))
+        .bind(partner.as_str())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map_or_else(|| (0, by_hand()), |(version, Json(profile), ..)| (version, profile)))
 }
 
 /// How those are paid who have not said how.
@@ -229,12 +254,28 @@ pub async fn existing(
     found.ok_or_else(|| Error::NotFound(format!("payout profile {version} of '{partner}'")))
 }
 
-/// Whether both pay into an account, and into different ones. What is paid by hand is paid to whom an operator knows.
-fn pays_elsewhere(before: &Rail, after: &Rail) -> bool {
-    *before != Rail::Manual && *after != Rail::Manual && before != after
+/// Refuses a version after which another one was written.
+pub(super) async fn must_be_latest(
+    db: &mut AnyConnection,
+    partner: &Namespace,
+    version: i64,
+) -> Result<(), Error> {
+    match latest(db, partner).await? {
+        (latest, _) if latest > version => Err(Error::Conflict(format!(
+            "version {latest} of how '{partner}' is paid was written since: look at that one"
+        ))),
+        _ => Ok(()),
+    }
 }
 
-/// Lets a version hold that was approved: at once or, where another account was paid until now, after a while.
+/// Whether a profile pays into an account, and another one was paid into last, however often it was paid by hand since. What is paid by
+/// hand is paid to whom an operator knows.
+fn pays_elsewhere(held: &[(i64, PayoutProfile)], after: &Rail) -> bool {
+    let last = held.iter().map(|(_, profile)| &profile.rail).find(|rail| **rail != Rail::Manual);
+    *after != Rail::Manual && last.is_some_and(|last| last != after)
+}
+
+/// Lets the latest version hold, which was approved: at once or, where another account was paid before, after a while.
 pub(crate) async fn approve(
     write: &mut Write,
     actor: &Actor,
@@ -247,9 +288,11 @@ pub(crate) async fn approve(
     if found.approved_by.is_some() {
         return Ok(found);
     }
+    must_be_latest(write, partner, version).await?;
     must_speak_still(write, partner, &found.changed_by).await?;
-    let (before, profile) = in_force(write, partner, now).await?;
-    let holds_from = pays_elsewhere(&profile.rail, &found.profile.rail).then(|| now + WAITS);
+    let held = held(write, partner, now).await?;
+    let before = held.first().map_or(0, |(version, _)| *version);
+    let holds_from = pays_elsewhere(&held, &found.profile.rail).then(|| now + WAITS);
     sqlx::query(
         "update payout_profiles set approved_by = $1, holds_from = $2
          where partner = $3 and version = $4 and approved_by is null",
@@ -320,8 +363,9 @@ mod tests {
             (first.clone(), begin),
             (first.clone(), begin),
             (second.clone(), later),
+            // By hand in between, it waits as long.
             (Rail::Manual, begin),
-            (second, begin),
+            (second, later),
         ] {
             let profile = PayoutProfile { rail, ..by_hand() };
             let version = write(db, &machine, &caller, &acme, profile, begin).await.unwrap().version;
@@ -347,6 +391,40 @@ mod tests {
         assert_eq!(waiting(db, 10).await.unwrap(), []);
         write(db, &Actor::machine(), caller, acme, by_hand(), now).await.unwrap();
         waiting(db, 10).await.unwrap().into_iter().map(|(of, written)| (of, written.version)).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_written_over_before_it_held_never_holds() {
+        let (_folder, finance) = crate::testing::market(&[], "").await;
+        let acme = "acme".parse::<Namespace>().unwrap();
+        let (db, machine, operator) = (&finance.db, Actor::machine(), crate::testing::operator());
+        let caller = Account { name: operator.clone(), operator: true, owes_factor: false, person: None };
+        let wrote = async |account: &str, now: Timestamp| {
+            let profile = PayoutProfile { rail: Rail::Stripe { account: account.into() }, ..by_hand() };
+            write(db, &machine, &caller, &acme, profile, now).await.unwrap().version
+        };
+        let approved = async |version: i64, now: Timestamp| {
+            let mut writing = db.write().await.unwrap();
+            let done = approve(&mut writing, &machine, &operator, &acme, version, now).await;
+            writing.commit().await.unwrap();
+            done.map(|version| version.holds_from).map_err(|error| error.to_string())
+        };
+        let holds = async |now: Timestamp| {
+            in_force(&mut db.read().acquire().await.unwrap(), &acme, now).await.unwrap().0
+        };
+        let begin = at("2026-01-01T00:00:00Z");
+        let (objected, after) = (begin + WAITS - SignedDuration::from_secs(1), begin + WAITS);
+        assert_eq!((wrote("acct_own", begin).await, approved(1, begin).await), (1, Ok(None)));
+        assert_eq!((wrote("acct_thief", begin).await, approved(2, begin).await), (2, Ok(Some(after))));
+        assert_eq!((wrote("acct_thief", objected).await, wrote("acct_own", objected).await), (3, 4));
+        assert_eq!(holds(after).await, 1, "the second was written over while it waited");
+        let refused = approved(3, after).await.unwrap_err();
+        assert!(refused.contains("version 4 of how 'acme' is paid was written since"), "{refused}");
+        assert_eq!((approved(4, after).await, holds(after).await), (Ok(None), 4));
+
+        // What has waited holds on, whatever is written then.
+        assert_eq!((wrote("acct_new", after).await, approved(5, after).await), (5, Ok(Some(after + WAITS))));
+        assert_eq!((wrote("acct_thief", after + WAITS).await, holds(after + WAITS).await), (6, 5));
     }
 
     #[tokio::test]

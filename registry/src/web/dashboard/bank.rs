@@ -9,7 +9,6 @@ use chandlery_money::{Finance, payouts};
 use chandlery_package::wire::{Paging, Party, PayoutProfile, ProfileVersion, Rail, RailKind, Schedule};
 use chandlery_package::{Currency, Money, Namespace, Rate};
 use chandlery_pages::{Column, Field, Tone, badge, facts, fault, minute, money, next_page, select, table};
-use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -159,9 +158,10 @@ async fn shown(
     let mut db = finance.db.snapshot().await?;
     let view = View::read(&mut db, finance, partner, asked).await?;
     let (version, holds) = payouts::profile_in_force(&mut db, &view.partner, now).await?;
+    let (latest, written) = payouts::latest_profile(&mut db, &view.partner).await?;
     drop(db);
     let versions = payouts::profiles(&finance.db, &view.partner, paging).await?;
-    let filled = Given::of(versions.items.first().map_or(&holds, |latest| &latest.profile));
+    let filled = Given::of(&written);
     let (given, why) = wrong.map_or((&filled, None), |(given, why)| (given, Some(why)));
     let asks_for_code = has_factor(&finance.db, caller).await?;
     let content = html! {
@@ -174,7 +174,7 @@ async fn shown(
         }
         (form(&view, given, finance.processor.is_some(), asks_for_code, why))
         h2 { "Versions" }
-        (listed(&versions.items, version, now))
+        (listed(&versions.items, version, latest))
         (next_page(after(&view.path(PAGE), versions.next.as_deref()).as_deref()))
     };
     Ok(view.page(caller, PAGE, &content))
@@ -248,7 +248,7 @@ fn form(view: &View, given: &Given, has_processor: bool, asks_for_code: bool, wh
     }
 }
 
-fn listed(versions: &[ProfileVersion], holds: i64, now: Timestamp) -> Markup {
+fn listed(versions: &[ProfileVersion], holds: i64, latest: i64) -> Markup {
     let columns = ["Version", "By", "To", "Written by", "Approved by", "State"].map(Column::Text);
     let row = |of: &ProfileVersion| {
         let to = match &of.profile.rail {
@@ -262,22 +262,19 @@ fn listed(versions: &[ProfileVersion], holds: i64, now: Timestamp) -> Markup {
             html! { (to) },
             html! { (of.changed_by) },
             html! { (of.approved_by.as_ref().map_or("nobody yet", |name| name.as_str())) },
-            state(of, holds, now),
+            state(of, holds, latest),
         ]
     };
     table("Versions", &columns, &versions.iter().map(row).collect::<Vec<_>>())
 }
 
-/// Whether a version holds, where the one of the number `holds` does.
-fn state(of: &ProfileVersion, holds: i64, now: Timestamp) -> Markup {
-    match (&of.approved_by, of.holds_from) {
+/// Whether a version holds, where the one of the number `holds` does, and the one of the number `latest` was written last.
+fn state(of: &ProfileVersion, holds: i64, latest: i64) -> Markup {
+    match of.holds_from {
         _ if of.version == holds => badge(Tone::Good, "holds"),
-        _ if of.version < holds => badge(Tone::Plain, "replaced"),
-        (Some(_), Some(from)) if from > now => {
-            html! { (badge(Tone::Warning, "waits")) " until " (minute(from)) }
-        }
-        (Some(_), _) => badge(Tone::Plain, "replaced"),
-        (None, _) => badge(Tone::Warning, "waits for an operator"),
+        _ if of.version < latest => badge(Tone::Plain, "replaced"),
+        Some(from) => html! { (badge(Tone::Warning, "waits")) " until " (minute(from)) },
+        None => badge(Tone::Warning, "waits for an operator"),
     }
 }
 

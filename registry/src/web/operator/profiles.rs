@@ -70,22 +70,27 @@ async fn shown(
     let mut db = finance.db.snapshot().await?;
     let of = payouts::profile(&mut db, partner, version).await?;
     let (_, holds) = payouts::profile_in_force(&mut db, partner, finance.clock.now()).await?;
+    let (latest, _) = payouts::latest_profile(&mut db, partner).await?;
     drop(db);
     let title = format!("Version {version} of '{partner}'");
     let is_own = of.changed_by == *operator.person();
+    let is_latest = version == latest;
     let content = html! {
         (crumbs(&[Link { path: PAYOUTS, name: "Payouts" }, Link { path: PROFILES, name: "Bank details" }], &title))
         h1 { (title) }
         (fault(wrong))
-        p { "Written by " (of.changed_by) ". " (standing(&of)) }
+        p { "Written by " (of.changed_by) ". " (standing(&of, is_latest)) }
+        @if !is_latest {
+            p { a href=(path(partner, latest)) { "Version " (latest) } " was written since." }
+        }
         h2 { "How it would be paid" }
         (said(&of.profile))
         h2 { "How it is paid now" }
         (said(&holds))
-        @if of.approved_by.is_none() && !is_own {
+        @if of.approved_by.is_none() && is_latest && !is_own {
             p {
                 "Ask an owner by a way that you know of before whether this is so: whoever has taken an account over writes here, too. "
-                "Where another account is paid now, it holds " (payouts::PROFILE_WAITS.as_hours()) " hours later."
+                "Where another account was paid before, it holds " (payouts::PROFILE_WAITS.as_hours()) " hours later."
             }
             (confirm(&path(partner, version), &[], "Approve"))
         }
@@ -93,10 +98,11 @@ async fn shown(
     Ok(console::page(operator, &title, PAYOUTS, &content))
 }
 
-fn standing(of: &ProfileVersion) -> Markup {
+fn standing(of: &ProfileVersion, is_latest: bool) -> Markup {
     html! {
         @match (&of.approved_by, of.holds_from) {
-            (None, _) => { "Another operator approves it." }
+            (None, _) if is_latest => { "Another operator approves it." }
+            (None, _) => { "Nobody has approved it." }
             (Some(by), None) => { "Approved by " (by) "." }
             (Some(by), Some(from)) => { "Approved by " (by) ", to hold from " (minute(from)) "." }
         }
