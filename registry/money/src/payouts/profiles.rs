@@ -150,7 +150,7 @@ pub(super) async fn find(
 }
 
 /// Writes a profile, of which all owners and the operators hear. What is withheld is an operator's to say; an owner's profile keeps what
-/// holds.
+/// was written last.
 pub async fn write(
     db: &Db,
     actor: &Actor,
@@ -169,7 +169,7 @@ pub async fn write(
     let mut write = db.write().await?;
     must_be_a_namespace(&mut write, partner).await?;
     if !caller.operator {
-        profile.withheld = in_force(&mut write, partner, now).await?.1.withheld;
+        profile.withheld = latest(&mut write, partner).await?.1.withheld;
     }
     let body = json!(profile).to_string();
     let (version,): (i64,) = sqlx::query_as(
@@ -425,6 +425,24 @@ mod tests {
         // What has waited holds on, whatever is written then.
         assert_eq!((wrote("acct_new", after).await, approved(5, after).await), (5, Ok(Some(after + WAITS))));
         assert_eq!((wrote("acct_thief", after + WAITS).await, holds(after + WAITS).await), (6, 5));
+    }
+
+    #[tokio::test]
+    async fn an_owner_keeps_what_an_operator_withholds() {
+        let (_folder, finance) = crate::testing::market(&["globex"], "").await;
+        let [acme, globex] = ["acme", "globex"].map(|name| name.parse::<Namespace>().unwrap());
+        let (operator, now) = (crate::testing::operator(), Timestamp::UNIX_EPOCH);
+        // Nobody has approved either.
+        for (name, operator, says, is_withheld) in [
+            (operator, true, "15%", "15%"),
+            (globex.clone(), false, "0%", "15%"),
+            (globex, false, "90%", "15%"),
+        ] {
+            let caller = Account { name, operator, owes_factor: false, person: None };
+            let profile = PayoutProfile { withheld: says.parse().unwrap(), ..by_hand() };
+            let written = write(&finance.db, &Actor::machine(), &caller, &acme, profile, now).await.unwrap();
+            assert_eq!(written.profile.withheld.to_string(), is_withheld);
+        }
     }
 
     #[tokio::test]

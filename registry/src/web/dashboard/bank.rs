@@ -6,8 +6,8 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chandlery_accounts::{Account, Caller, has_factor, must_show_anew};
 use chandlery_edge::{Client, Form, Path, Query};
 use chandlery_money::{Finance, payouts};
-use chandlery_package::wire::{Paging, Party, PayoutProfile, ProfileVersion, Rail, RailKind, Schedule};
-use chandlery_package::{Currency, Money, Namespace, Rate};
+use chandlery_package::wire::{Paging, PayoutProfile, ProfileVersion, Rail, RailKind, Schedule};
+use chandlery_package::{Currency, Money, Namespace};
 use chandlery_pages::{Column, Field, Tone, badge, facts, fault, minute, money, next_page, select, table};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -63,8 +63,8 @@ impl Given {
         }
     }
 
-    /// What is asked for, of a partner that is this to the law.
-    fn read(&self, legal: Option<Party>) -> Result<PayoutProfile, chandlery_money::Error> {
+    /// What is asked for. Of what the form does not ask, it stays as in the version that the form was filled from.
+    fn read(&self, filled_from: &PayoutProfile) -> Result<PayoutProfile, chandlery_money::Error> {
         let rail = match self.by.parse::<RailKind>()? {
             RailKind::Manual => Rail::Manual,
             RailKind::Stripe => Rail::Stripe { account: self.account.trim().into() },
@@ -81,8 +81,8 @@ impl Given {
             currency: written(&self.currency).map(str::parse::<Currency>).transpose()?,
             minimum: written(&self.minimum).map(str::parse::<Money>).transpose()?,
             schedule: self.schedule.parse::<Schedule>()?,
-            withheld: Rate::ZERO,
-            legal,
+            withheld: filled_from.withheld,
+            legal: filled_from.legal.clone(),
         })
     }
 }
@@ -139,9 +139,9 @@ async fn written_as(
     partner: &Namespace,
     given: &Given,
 ) -> Result<ProfileVersion, chandlery_money::Error> {
-    let latest = payouts::profiles(&finance.db, partner, &Paging::first(1)).await?.items.into_iter().next();
+    let (_, latest) = payouts::latest_profile(&mut *finance.db.read().acquire().await?, partner).await?;
     // A code is used up, and so shown last.
-    let profile = given.read(latest.and_then(|latest| latest.profile.legal))?;
+    let profile = given.read(&latest)?;
     must_show_anew(&finance.accounts, client, caller, written(&given.code)).await?;
     let (actor, now) = (&caller.actor, finance.clock.now());
     payouts::write_profile(&finance.db, actor, caller, partner, profile, now).await
@@ -205,12 +205,10 @@ pub(in crate::web) fn about(
         ("To", to),
         ("In", html! { (profile.currency.map_or("what was earned", Currency::code)) }),
         ("When", html! { (schedule.map_or(profile.schedule.as_str(), |(_, says)| *says)) }),
+        ("Withheld for the state", html! { (profile.withheld) }),
     ];
     if let Some(minimum) = profile.minimum {
         about.push(("At least", html! { (money(minimum)) }));
-    }
-    if profile.withheld != Rate::ZERO {
-        about.push(("Withheld for the state", html! { (profile.withheld) }));
     }
     if let Some(party) = &profile.legal {
         about.push(("On invoices", html! { (party.name) ", " (party.country) }));
@@ -292,16 +290,25 @@ mod tests {
             schedule: "monthly".into(),
             ..Given::default()
         };
-        let read = given("sepa", "de89 3704 0044 0532 0130 00", "50.00 USD").read(None).unwrap();
+        let filled_from = PayoutProfile {
+            rail: Rail::Manual,
+            currency: None,
+            minimum: None,
+            schedule: Schedule::EveryRun,
+            withheld: "15%".parse().unwrap(),
+            legal: None,
+        };
+        let read = given("sepa", "de89 3704 0044 0532 0130 00", "50.00 USD").read(&filled_from).unwrap();
+        assert_eq!(read.withheld.to_string(), "15%", "the form does not ask for it");
         let rail = Rail::Sepa { holder: "Acme SA".into(), iban: "DE89370400440532013000".into(), bic: None };
         assert_eq!((read.rail, read.schedule), (rail, Schedule::Monthly));
-        assert_eq!(given("manual", "", "").read(None).unwrap().rail, Rail::Manual);
+        assert_eq!(given("manual", "", "").read(&filled_from).unwrap().rail, Rail::Manual);
         for (wrong, says) in [
             (given("sepa", "DE00", ""), "'DE00' is not an IBAN"),
             (given("", "", ""), "rail"),
             (given("manual", "", "much"), "much"),
         ] {
-            let why = wrong.read(None).unwrap_err().to_string();
+            let why = wrong.read(&filled_from).unwrap_err().to_string();
             assert!(why.contains(says), "{why}");
         }
         assert_eq!(masked("DE89370400440532013000"), "…3000");
