@@ -28,6 +28,8 @@ pub use query::{Harmless, Payment, Query, SearchOrder};
 /// How many words of the index one word of a query may stand for.
 const VARIANTS_MAX: usize = 200;
 const QUERY_WORDS_MAX: usize = 8;
+/// How many more gaps than plugins the index may have.
+const GAPS_MAX: usize = 1000;
 /// How many changed plugins are read at a time.
 const BATCH: i64 = 5000;
 
@@ -41,10 +43,12 @@ pub struct Search(RwLock<Index>);
 #[derive(Default)]
 struct Index {
     generation: i64,
-    /// Plugins by number; one that is gone leaves a gap.
+    /// Plugins by number; one that is gone or has changed leaves a gap, until there are too many.
     documents: Vec<Option<Document>>,
     /// What each is ranked by, in the same order: an answer that looks at all plugins reads this alone of most.
     ranks: Vec<Option<Rank>>,
+    /// How many gaps there are.
+    gaps: usize,
     /// Plugins' numbers by their names, and there by their namespaces.
     numbers: HashMap<String, BTreeMap<Namespace, u32>>,
     /// For each word, the plugins that have it, in the order of their numbers, and how much it weighs there.
@@ -182,6 +186,33 @@ impl Index {
         }
     }
 
+    /// Numbers the plugins anew, in the order that they have, and forgets the words that none of them says.
+    fn close_gaps(&mut self) {
+        let mut next = 0;
+        let places = self.documents.iter().map(|document| {
+            let place = next;
+            next += u32::from(document.is_some());
+            place
+        });
+        let places: Vec<u32> = places.collect();
+        let renumber = |number: &mut u32| {
+            if let Some(place) = places.get(*number as usize) {
+                *number = *place;
+            }
+        };
+        self.numbers.retain(|_, of| !of.is_empty());
+        self.numbers.values_mut().flat_map(|of| of.values_mut()).for_each(renumber);
+        self.words.retain(|_, of| !of.is_empty());
+        self.words.values_mut().flatten().for_each(|(number, _)| renumber(number));
+        self.pairs.retain(|_, of| {
+            of.retain(|word| self.words.contains_key(word));
+            !of.is_empty()
+        });
+        self.documents.retain(Option::is_some);
+        self.ranks.retain(Option::is_some);
+        self.gaps = 0;
+    }
+
     fn remove(&mut self, plugin: &PluginId) {
         let of_name = self.numbers.get_mut(plugin.name.as_str());
         let Some(number) = of_name.and_then(|of| of.remove(&plugin.namespace)) else { return };
@@ -189,6 +220,7 @@ impl Index {
             *rank = None;
         }
         let Some(document) = self.documents.get_mut(number as usize).and_then(Option::take) else { return };
+        self.gaps += 1;
         if let (None, Some(licence)) = (document.private_to, document.said.licence) {
             self.licences.entry(licence).and_modify(|count| *count -= 1);
             self.licences.retain(|_, count| *count > 0);
@@ -204,6 +236,9 @@ impl Index {
 
     fn insert(&mut self, record: ReleaseRecord, beside: Beside) {
         let manifest = beside.manifest.map(|Json(manifest)| manifest);
+        if self.gaps > self.documents.len() - self.gaps + GAPS_MAX {
+            self.close_gaps();
+        }
         let number = self.documents.len() as u32;
         let plugin = record.release.plugin.clone();
         let mut words: HashMap<String, f32> = HashMap::new();

@@ -66,6 +66,35 @@ fn every_plugin_comes_once_however_many_there_are_and_whatever_is_published_mean
 }
 
 #[test]
+fn however_often_plugins_change_the_index_stays_as_small_as_they_are_many() {
+    let mut index = Index::default();
+    let put = |index: &mut Index, number: u64, title: &str| {
+        let record = record(&format!("acme:plugin-{number}@1.0.0"), title, number);
+        index.remove(&record.release.plugin);
+        index.insert(record, Beside { manifest: None, visibility: Visibility::Public });
+    };
+    let named = |index: &Index, q: &str| -> Vec<String> {
+        let query = Query { q: q.into(), ..Query::default() };
+        let found = index.find(&query, None, &Paging::first(10), |_| true).items;
+        found.iter().map(|record| record.release.plugin.name.to_string()).collect()
+    };
+    for number in 0..3 {
+        put(&mut index, number, "Old");
+    }
+    for _ in 0..GAPS_MAX + 10 {
+        put(&mut index, 1, "New");
+        assert!(index.documents.len() <= 2 * 3 + GAPS_MAX, "{}", index.documents.len());
+    }
+    assert_eq!((index.documents.len(), index.ranks.len(), index.gaps), (10, 10, 7));
+    // Everything is found as before.
+    assert_eq!(named(&index, ""), ["plugin-2", "plugin-1", "plugin-0"]);
+    assert_eq!(named(&index, "old"), ["plugin-2", "plugin-0"]);
+    for q in ["new", "acme:plugin-1"] {
+        assert_eq!(named(&index, q), ["plugin-1"], "{q}");
+    }
+}
+
+#[test]
 fn what_is_private_is_not_told_by_what_is_found_instead() {
     let mut index = Index::default();
     for (release, visibility) in
