@@ -87,7 +87,8 @@ const ALWAYS: [(&str, Duration, Job); 22] = [
     ("downloads", MINUTE, |with| {
         Box::pin(async move { Ok(catalog::write_downloads(&with.oci.db, &with.oci.downloads).await?) })
     }),
-    ("running", MINUTE, |with| {
+    // A whole day of use is read for it.
+    ("running", HOUR, |with| {
         Box::pin(async move { Ok(catalog::count_running(&with.oci.db, Timestamp::now()).await?) })
     }),
     ("notices", MINUTE, |Chores { finance, .. }| {

@@ -68,7 +68,7 @@ fn what_runs_stands_on_the_page_and_orders_the_shop() {
                                    units, received_at)
          values ('one', 'globex', '2026-01', 'd', 'acme:agent', '1.0.0', '{now}', '{now}', 5, 0, '', '{now}')"
     ));
-    // It counts when it starts, and every minute from then on.
+    // It counts when it starts, and every hour from then on.
     world.restart_registry();
     until("it is counted", || page(&world, PAGE).contains("by 1 account within a day").then_some(()));
     let home = page(&world, "/");
