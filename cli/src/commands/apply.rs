@@ -184,22 +184,20 @@ impl Apply {
             return Err(failure);
         }
         let pruned: Vec<&Step> = comparison.steps.iter().filter(|step| step.act == Act::Prune).collect();
-        for step in &pruned {
-            let path = format!("/api/v1/deployments/{}", step.deployment);
-            let path = address(&path, &[("owner", Some(comparison.owner.to_string()))]);
-            match context.tell_host(Method::DELETE, &path, ()).await {
-                // What an earlier command has begun to remove may be gone by now.
-                Err(failure) if failure.is("no-deployment") => {}
-                told => told?,
+        let (mut going, mut failures) = (Vec::new(), Vec::new());
+        for step in pruned {
+            match prune(context, comparison, step).await {
+                Ok(()) => going.push(step),
+                Err(failure) => failures.push(failure),
             }
         }
-        for step in pruned {
+        for step in going {
             until_gone(context, &step.deployment, GONE_SECONDS).await?;
             if !context.settings.json {
                 show::done(format!("{} is gone", step.deployment));
             }
         }
-        Ok(())
+        failures.into_iter().reduce(Failure::and).map_or(Ok(()), Err)
     }
 
     /// Has the host begin a step, and gives the deployment to wait for; none: it is as it should be, or goes.
@@ -212,6 +210,18 @@ impl Apply {
         // An earlier command may have ended before it was ready.
         let waits = step.act == Act::Unchanged;
         Ok(step.running.clone().filter(|running| waits && is_on_its_way(running)))
+    }
+}
+
+/// Has the host remove what is in the files no longer, as it was compared.
+async fn prune(context: &Context, comparison: &Comparison, step: &Step) -> Result {
+    let path = format!("/api/v1/deployments/{}", step.deployment);
+    let (owner, revision) = (comparison.owner.to_string(), step.base.map(|revision| revision.to_string()));
+    let path = address(&path, &[("owner", Some(owner)), ("revision", revision)]);
+    match context.tell_host(Method::DELETE, &path, ()).await {
+        // What an earlier command has begun to remove may be gone by now.
+        Err(failure) if failure.is("no-deployment") => Ok(()),
+        told => told,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-
 use super::compare::{Act, Comparison, Step};
 use crate::show;
 

@@ -108,7 +108,7 @@ async fn remove(
     Path(name): Path<String>,
     Query(removal): Query<Removal>,
 ) -> Result<Json<Value>, Error> {
-    host.deployments.remove(&by, &name, removal.owner.as_ref()).await?;
+    host.deployments.remove(&by, &name, &removal).await?;
     Ok(Json(json!({})))
 }
 

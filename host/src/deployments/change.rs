@@ -1,7 +1,6 @@
 //! What is asked of a deployment that is there, one transaction each.
 
-use chandlery_package::OwnerName;
-use chandlery_package::wire::host::{Deployment, Drift};
+use chandlery_package::wire::host::{Deployment, Drift, Removal};
 use sqlx::SqliteConnection;
 
 use super::record::{self, Record};
@@ -56,7 +55,7 @@ impl Deployments {
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
         if let Some(from) = from {
-            must_be_at(&mut write, name, from).await?;
+            state::must_be_at(&mut write, name, from).await?;
         }
         state::rollback(&mut write, name, to, (found.revision, &plan)).await?;
         self.changed(write, name).await
@@ -124,14 +123,12 @@ impl Deployments {
         Ok(drift)
     }
 
-    /// Records that a deployment should be gone; the loop removes it, and then its record. Where an owner is named, it is removed only
-    /// while it is in that owner's files.
-    pub async fn remove(&self, by: &Actor, name: &str, of: Option<&OwnerName>) -> Result<(), Error> {
+    /// Records that a deployment should be gone; the loop removes it, and then its record. Refused, where it is not the one that is asked
+    /// for any more.
+    pub async fn remove(&self, by: &Actor, name: &str, asked: &Removal) -> Result<(), Error> {
         let mut write = self.db.write().await?;
         must_reach(&mut write, by, name).await?;
-        if let Some(owner) = of {
-            must_be_of(&mut write, name, owner).await?;
-        }
+        state::must_be_asked_for(&mut write, name, asked).await?;
         state::remove(&mut write, name).await?;
         write.commit().await?;
         self.licences.report();
@@ -156,24 +153,4 @@ pub(super) async fn must_reach(write: &mut SqliteConnection, by: &Actor, name: &
         }
         None => Ok(()),
     }
-}
-
-/// Refuses what is not in the files of this owner.
-async fn must_be_of(write: &mut SqliteConnection, name: &str, owner: &OwnerName) -> Result<(), Error> {
-    match record::find(write, name).await? {
-        Some(record) if record.owner.as_ref() != Some(owner) => {
-            Err(Error::OtherOwner { name: name.into(), is: record.owner, asked: owner.clone() })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Refuses a change of another revision than somebody was shown.
-async fn must_be_at(write: &mut SqliteConnection, name: &str, from: i64) -> Result<(), Error> {
-    let is = state::must_stay(write, name).await?.revision;
-    if is == from {
-        return Ok(());
-    }
-    let why = format!("it was compared with revision {from}, and revision {is} should run now");
-    Err(Error::NotAsShown { deployment: name.into(), why })
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::wire::host::{Cause, Change, Revision, RolloutState};
+use chandlery_package::wire::host::{Cause, Change, Removal, Revision, RolloutState};
 use chandlery_package::{Digest, Meter, OwnerName, Release};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::SqliteConnection;
@@ -52,6 +52,36 @@ pub(super) async fn must_stay(write: &mut SqliteConnection, name: &str) -> Resul
         None => Err(Error::NoDeployment(name.into())),
         Some(record) if record.intent == Intent::Removed => Err(Error::Removing(name.into())),
         Some(record) => Ok(record),
+    }
+}
+
+/// Refuses a change of another revision than somebody was shown.
+pub(super) async fn must_be_at(write: &mut SqliteConnection, name: &str, from: i64) -> Result<(), Error> {
+    let is = must_stay(write, name).await?.revision;
+    if is == from {
+        return Ok(());
+    }
+    let why = format!("it was compared with revision {from}, and revision {is} should run now");
+    Err(Error::NotAsShown { deployment: name.into(), why })
+}
+
+/// Refuses to remove another deployment than is asked for. One that is being removed already is at no revision any more.
+pub(super) async fn must_be_asked_for(
+    write: &mut SqliteConnection,
+    name: &str,
+    asked: &Removal,
+) -> Result<(), Error> {
+    let found = record::find(&mut *write, name).await?;
+    let found = found.ok_or_else(|| Error::NoDeployment(name.into()))?;
+    match &asked.owner {
+        Some(owner) if found.owner.as_ref() != Some(owner) => {
+            Err(Error::OtherOwner { name: name.into(), is: found.owner, asked: owner.clone() })
+        }
+        _ if found.intent == Intent::Removed => Ok(()),
+        _ => match asked.revision {
+            Some(revision) => must_be_at(write, name, revision).await,
+            None => Ok(()),
+        },
     }
 }
 

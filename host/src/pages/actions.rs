@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use chandlery_package::wire::host::{Deployment, Drift, Health};
+use chandlery_package::wire::host::{Deployment, Drift, Health, Removal};
 use chandlery_pages::{Column, Field, Link, crumbs, table};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -142,7 +142,7 @@ async fn done(host: &Host, by: &Actor, act: Act, name: &str) -> Result<(), Deplo
         Act::Pause => deployments.pause(by, name, true).await.map(drop),
         Act::Resume => deployments.pause(by, name, false).await.map(drop),
         Act::Repair => deployments.repair(by, name).await.map(drop),
-        Act::Remove => deployments.remove(by, name, None).await,
+        Act::Remove => deployments.remove(by, name, &Removal::default()).await,
     }
 }
 

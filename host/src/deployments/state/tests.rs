@@ -237,3 +237,28 @@ async fn what_is_removed_stays_removed() {
     let gone = run(&db, |write| Box::pin(async { Ok(targets::must_exist(write, TARGET).await?) })).await;
     assert!(matches!(gone, Err(Error::Targets(targets::Error::NoTarget(_)))), "{gone:?}");
 }
+
+#[tokio::test]
+async fn only_the_deployment_that_somebody_has_looked_at_is_removed() {
+    let (made, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let db = copy(&database(&made).await, &folder).await;
+    sqlx::query("update deployments set owner = 'team-a'").execute(db.pool()).await.unwrap();
+    let why = async |owner: Option<&str>, revision: Option<i64>| {
+        let asked = Removal { owner: owner.map(|owner| owner.parse().unwrap()), revision };
+        let mut write = db.write().await.unwrap();
+        let refused = must_be_asked_for(&mut write, NAME, &asked).await.err();
+        refused.map(|error| error.to_string())
+    };
+    for (owner, revision) in
+        [(None, None), (Some("team-a"), None), (None, Some(2)), (Some("team-a"), Some(2))]
+    {
+        assert_eq!(why(owner, revision).await, None, "{owner:?} {revision:?}");
+    }
+    let other = why(Some("team-b"), Some(2)).await.unwrap();
+    assert!(other.contains("'web' is not in the files of 'team-b'"), "{other}");
+    let stale = "'web' was not changed: it was compared with revision 1, and revision 2 should run now";
+    assert_eq!(why(Some("team-a"), Some(1)).await.as_deref(), Some(stale));
+    // What goes already is not told to stay.
+    run(&db, |write| Box::pin(remove(write, NAME))).await.unwrap();
+    assert_eq!(why(Some("team-a"), Some(1)).await, None);
+}

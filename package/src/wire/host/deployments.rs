@@ -147,12 +147,15 @@ pub struct NewScale {
 }
 
 /// Which deployment alone is to be removed, where anything of it may have changed since somebody looked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Removal {
     /// Only where it is in the files of this owner; none: whoever's it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<OwnerName>,
+    /// Only where this is still the revision that should run, or it is being removed already; none: whichever it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
 }
 
 /// Which revision should run again.
