@@ -37,7 +37,7 @@ struct Cli {
 const HELP_COLUMNS_MIN: usize = 40;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage or, of a comparison, something would change; 3 refused,
+Exit codes: 0 done; 1 failed, or wrong usage; 2 of a comparison: something would change; 3 refused,
 because something could not be trusted; 4 the registry or host cannot be reached; 5 not allowed; 6 not
 found; 130 Ctrl-C while a host goes on.";
 
@@ -247,18 +247,29 @@ enum Command {
     Work(work::Perform),
 }
 
-/// The command as it was written. Help is laid out in as many columns as everything else.
-fn parsed() -> Cli {
+/// The command as it was written, or what is told instead. Help is laid out in as many columns as everything else.
+fn parsed() -> Result<Cli, clap::Error> {
     let columns = show::columns().unwrap_or(show::HELP_COLUMNS_MAX);
     let columns = columns.clamp(HELP_COLUMNS_MIN, show::HELP_COLUMNS_MAX);
     let command = Cli::command();
     let template = groups::template(&command, columns);
     let command = command.help_template(template).term_width(columns);
-    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    Cli::from_arg_matches(&command.try_get_matches()?)
+}
+
+/// Tells what help or the version is, or what is wrong with a command. That is a failure like others: clap's own exit code for it says of a
+/// comparison that something would change.
+fn told(error: &clap::Error) -> ExitCode {
+    // Fails only where nobody reads it any more.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn main() -> ExitCode {
-    let cli = parsed();
+    let cli = match parsed() {
+        Ok(cli) => cli,
+        Err(error) => return told(&error),
+    };
     let filter = EnvFilter::try_from_env("CHANDLERY_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,chandlery=info,kube_client=off"));
     // What cannot be logged is not told of either: nobody reads standard error any more.

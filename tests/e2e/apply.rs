@@ -276,4 +276,10 @@ fn every_mistake_of_a_file_is_told_at_once_and_where_it_is() {
     assert_eq!(places(&refused.detail), ["4:42", "5:14"], "{}", refused.detail);
     assert!(refused.detail.contains("lots") && refused.detail.contains("command"), "{}", refused.detail);
     assert_eq!(ann.ok(&["status"]), json!([]));
+
+    // What is mistyped is not mistaken for a difference.
+    for (words, code) in [(vec!["diff", "--fiel"], 1), (vec!["dif"], 1), (vec!["diff", "--help"], 0)] {
+        let output = ann.command(&words).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
+    }
 }
