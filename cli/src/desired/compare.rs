@@ -128,11 +128,12 @@ impl Comparison {
     }
 }
 
-/// What somebody approves: each step that does something, and what it was compared with.
+/// What somebody approves: each step that does something, what it was compared with, and all that the host is told to hold it to.
 fn digest(owner: &OwnerName, steps: &[Step]) -> Digest {
     let done = steps.iter().filter(|step| step.act != Act::Unchanged);
-    let said = done.map(|Step { deployment, act, release, target, plan, base, .. }| {
-        json!([deployment, act, release, target, plan, base])
+    let said = done.map(|Step { deployment, act, release, target, base, request, .. }| {
+        let approved = request.as_ref().and_then(|request| request.approved.as_ref());
+        json!([deployment, act, release, target, base, approved])
     });
     Digest::of(json!({ "owner": owner, "steps": said.collect::<Vec<_>>() }).to_string())
 }
@@ -193,9 +194,11 @@ fn differences(planned: &Planned, running: &Deployment) -> Vec<String> {
     if planned.release != running.release {
         says.push(format!("{} runs, and {} would", running.release, planned.release));
     }
-    if planned.owner != running.owner {
-        let from =
-            running.owner.as_ref().map_or("nobody's files".into(), |owner| format!("the files of '{owner}'"));
+    if planned.owner != planned.owner_before {
+        let from = planned
+            .owner_before
+            .as_ref()
+            .map_or("nobody's files".into(), |owner| format!("the files of '{owner}'"));
         says.push(format!("it would be taken over from {from}"));
     }
     if planned.team != running.team {
@@ -256,5 +259,54 @@ fn pruned(running: Deployment) -> Step {
         base: Some(running.revision),
         request: None,
         running: Some(running),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_package::wire::host::Approved;
+
+    use super::*;
+
+    fn step(approved: Approved) -> Step {
+        Step {
+            deployment: "web".into(),
+            act: Act::Change,
+            release: approved.release.clone(),
+            target: "local".into(),
+            changes: Vec::new(),
+            says: Vec::new(),
+            plan: Some(approved.plan),
+            base: approved.base,
+            request: Some(NewDeployment { approved: Some(approved), ..NewDeployment::default() }),
+            running: None,
+        }
+    }
+
+    #[test]
+    fn a_digest_is_of_all_that_is_approved() {
+        let owner: OwnerName = "team-a".parse().unwrap();
+        let approved = Approved {
+            release: "acme:x@1.0.0".parse().unwrap(),
+            plan: Digest::of("plan"),
+            base: Some(1),
+            owner_before: Some("team-b".parse().unwrap()),
+            team: Some("ml".into()),
+        };
+        let of = |approved: &Approved| digest(&owner, &[step(approved.clone())]);
+        let mut all = vec![of(&approved)];
+        assert_eq!(all[0], of(&approved));
+        for other in [
+            Approved { release: "acme:x@1.1.0".parse().unwrap(), ..approved.clone() },
+            Approved { plan: Digest::of("another"), ..approved.clone() },
+            Approved { base: Some(2), ..approved.clone() },
+            Approved { owner_before: None, ..approved.clone() },
+            Approved { owner_before: Some("team-c".parse().unwrap()), ..approved.clone() },
+            Approved { team: None, ..approved.clone() },
+        ] {
+            let digest = of(&other);
+            assert!(!all.contains(&digest), "{other:?}");
+            all.push(digest);
+        }
     }
 }

@@ -47,27 +47,12 @@ impl Made {
             && self.passed.holds(&installed, write).await?)
     }
 
-    /// Refuses what is not what was approved, or would change another revision than it was compared with. What runs already is not
-    /// changed by the same again.
+    /// Refuses what is not what was approved.
     pub fn must_be(&self, approved: &Approved) -> Result<(), Error> {
-        let Planned { deployment, release, digest, changes, base, .. } = &self.planned;
-        let shown = approved;
-        let why = match () {
-            () if *release != shown.release => {
-                format!("{} was shown, and {release} is installed now", shown.release)
-            }
-            () if *digest != shown.plan => {
-                format!("the plan {} was shown, and it is {digest} now", shown.plan)
-            }
-            () if *base != shown.base && !changes.is_empty() => {
-                let revision =
-                    |of: Option<i64>| of.map_or("nothing".into(), |number| format!("revision {number}"));
-                let (before, now) = (revision(shown.base), revision(*base));
-                format!("it was compared with {before}, and {now} should run now")
-            }
-            () => return Ok(()),
-        };
-        Err(Error::NotAsShown { deployment: deployment.clone(), why })
+        match unlike(&self.planned, approved) {
+            Some(why) => Err(Error::NotAsShown { deployment: self.planned.deployment.clone(), why }),
+            None => Ok(()),
+        }
     }
 
     /// Refuses what is not there any more: the target, or a secret that the plan hands on.
@@ -169,6 +154,7 @@ impl Deployments {
             remarks: passed.reviews.iter().flat_map(remarks).collect(),
             team,
             owner,
+            owner_before: running.as_ref().and_then(|record| record.owner.clone()),
             parameters,
             plan,
         };
@@ -214,6 +200,35 @@ impl Deployments {
     }
 }
 
+/// Why a plan is not what was approved: it says something else, would change another revision than it was compared with, would take the
+/// deployment over from others, or give it to another team. What runs already is not changed by the same again.
+fn unlike(planned: &Planned, shown: &Approved) -> Option<String> {
+    let Planned { release, digest, changes, base, owner_before, owner, team, .. } = planned;
+    let takes_over = owner_before != owner;
+    let revision = |of: Option<i64>| of.map_or("nothing".into(), |number| format!("revision {number}"));
+    let files = |of: &Option<OwnerName>| {
+        of.as_ref().map_or("nobody's files".into(), |owner| format!("the files of '{owner}'"))
+    };
+    let whose =
+        |of: &Option<String>| of.as_ref().map_or("no team's".into(), |team| format!("team '{team}'s"));
+    if *release != shown.release {
+        Some(format!("{} was shown, and {release} is installed now", shown.release))
+    } else if *digest != shown.plan {
+        Some(format!("the plan {} was shown, and it is {digest} now", shown.plan))
+    } else if *base != shown.base && (takes_over || !changes.is_empty()) {
+        let (before, now) = (revision(shown.base), revision(*base));
+        Some(format!("it was compared with {before}, and {now} should run now"))
+    } else if *owner_before != shown.owner_before && takes_over {
+        let (before, now) = (files(&shown.owner_before), files(owner_before));
+        Some(format!("it was shown to be in {before}, and is in {now} now"))
+    } else if *team != shown.team {
+        let (before, now) = (whose(&shown.team), whose(team));
+        Some(format!("it was shown that it would be {before}, and it would be {now} now"))
+    } else {
+        None
+    }
+}
+
 /// Whose files a deployment would be in. Nobody takes one over without saying so.
 fn owner(name: &str, running: Option<&Record>, new: &NewDeployment) -> Result<Option<OwnerName>, Error> {
     match (running, &new.owner) {
@@ -249,4 +264,68 @@ fn remarks(reviewed: &Reviewed) -> impl Iterator<Item = Remark> {
 /// The secrets that a plan hands on.
 pub(super) fn secrets_in(plan: &Plan) -> BTreeSet<SecretName> {
     plan.workloads.iter().flat_map(Workload::secrets).filter_map(|name| name.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chandlery_package::Digest;
+    use chandlery_package::wire::host::Change;
+
+    use super::*;
+
+    /// A plan that would take a deployment over from team-b, and change it.
+    fn planned() -> Planned {
+        Planned {
+            deployment: "web".into(),
+            target: "local".into(),
+            release: "acme:x@1.0.0".parse().unwrap(),
+            plan: Plan { workloads: Vec::new(), notes: Vec::new() },
+            digest: Digest::of("plan"),
+            parameters: Value::Null,
+            changes: vec![Change { path: "web.command".into(), before: None, after: None }],
+            exists: true,
+            base: Some(3),
+            cost_per_hour: None,
+            cost_per_hour_before: None,
+            team: Some("ml".into()),
+            owner: Some("team-a".parse().unwrap()),
+            owner_before: Some("team-b".parse().unwrap()),
+            remarks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_shown_is_done_and_nothing_else() {
+        let shown = planned().to_approve();
+        assert_eq!(unlike(&planned(), &shown), None);
+        let other = |change: fn(&mut Planned)| {
+            let mut now = planned();
+            change(&mut now);
+            unlike(&now, &shown).unwrap_or_default()
+        };
+        let others: [(fn(&mut Planned), &str); 6] = [
+            (|now| now.release = "acme:x@1.1.0".parse().unwrap(), "acme:x@1.1.0 is installed"),
+            (|now| now.digest = Digest::of("another"), "the plan"),
+            (|now| now.base = Some(4), "revision 3, and revision 4 should run now"),
+            (|now| now.owner_before = Some("team-c".parse().unwrap()), "and is in the files of 'team-c'"),
+            (|now| now.owner_before = None, "of 'team-b', and is in nobody's files now"),
+            (|now| now.team = None, "team 'ml's, and it would be no team's now"),
+        ];
+        for (change, says) in others {
+            let refused = other(change);
+            assert!(refused.contains(says), "{refused}");
+        }
+        // The same again, once it has been done: it runs, and is in these files.
+        let done = |now: &mut Planned| {
+            now.changes.clear();
+            (now.base, now.owner_before) = (Some(4), now.owner.clone());
+        };
+        assert_eq!(other(done), "");
+        // What somebody has deployed meanwhile, where there was nothing, is not taken over for running the same.
+        let nothing = Approved { base: None, owner_before: None, ..shown.clone() };
+        let mut by_hand = planned();
+        by_hand.changes.clear();
+        by_hand.owner_before = None;
+        assert!(unlike(&by_hand, &nothing).is_some_and(|why| why.contains("compared with nothing")));
+    }
 }

@@ -269,6 +269,7 @@ fn approval(draft: &Draft, approved: &Approved) -> Markup {
             input type="hidden" name="release" value=(approved.release);
             input type="hidden" name="digest" value=(approved.plan);
             input type="hidden" name="base" value=[approved.base];
+            input type="hidden" name="of-team" value=[approved.team.as_deref()];
             button { @if draft.upgrades.is_some() { "Upgrade" } @else { "Deploy" } }
             p.note { "Just this plan is deployed: where it has changed meanwhile, nothing is." }
         }

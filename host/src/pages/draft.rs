@@ -17,7 +17,7 @@ use chandlery_sandbox::SandboxError;
 /// How the names of a form's fields begin that are a plugin's parameters.
 const PARAMETER: &str = "set.";
 /// The fields that say what was approved, and how far somebody is: they are of one page alone.
-const PASSING: [&str; 4] = ["step", "release", "digest", "base"];
+const PASSING: [&str; 5] = ["step", "release", "digest", "base", "of-team"];
 
 /// The fields of a form, in order.
 pub(super) type Pairs = Vec<(String, String)>;
@@ -131,6 +131,9 @@ impl Draft {
             release: value(&self.pairs, "release").parse().map_err(|_| lacking())?,
             plan: value(&self.pairs, "digest").parse().map_err(|_| lacking())?,
             base,
+            // Pages leave a deployment in the files in which it is.
+            owner_before: None,
+            team: Some(value(&self.pairs, "of-team")).filter(|team| !team.is_empty()).map(str::to_owned),
         })
     }
 

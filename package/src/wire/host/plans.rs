@@ -49,6 +49,12 @@ pub struct Approved {
     /// The revision that it was compared with; none: there was no deployment of its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<i64>,
+    /// Whose files of desired state it was in; none: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_before: Option<OwnerName>,
+    /// The team whose it would be; none: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
 }
 
 /// A plan and what it would change.
@@ -85,6 +91,9 @@ pub struct Planned {
     /// Whose files of desired state it would be in; none: nobody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<OwnerName>,
+    /// Whose files of desired state it is in now; none: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_before: Option<OwnerName>,
     /// What policies warn of, and what they changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Remark>,
@@ -93,7 +102,13 @@ pub struct Planned {
 impl Planned {
     /// What somebody approves who wants just this.
     pub fn to_approve(&self) -> Approved {
-        Approved { release: self.release.clone(), plan: self.digest, base: self.base }
+        Approved {
+            release: self.release.clone(),
+            plan: self.digest,
+            base: self.base,
+            owner_before: self.owner_before.clone(),
+            team: self.team.clone(),
+        }
     }
 }
 
