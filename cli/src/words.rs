@@ -26,7 +26,7 @@ kinds! {
     CASES_FAILED: "cases-failed", "The plugin answers otherwise",
         "a plan is not the one that its case expects";
     OTHER_CHANGES: "changed-meanwhile", "Changed meanwhile",
-        "`apply --approve` is given the digest of other changes than there would be now";
+        "`apply --approve` is given the digest of other changes than there would be, or another release was installed meanwhile";
     FAILED: "failed", "Failed",
         "something on this machine failed; the text says what";
     REFUSED: "failed", "Refused",

@@ -12,11 +12,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::layers::{Desired, Wanted};
-use super::lock::Lock;
+use super::lock::{Lock, Pin};
 use super::place::Mistakes;
 use super::releases;
 use crate::api::Context;
 use crate::failure::{Failure, Result};
+use crate::words::OTHER_CHANGES;
 
 words! {
     /// What would be done to a deployment.
@@ -110,7 +111,10 @@ impl Comparison {
             };
             let runs = running.remove(name.as_str());
             match context.host::<Planned>(Method::POST, "/api/v1/plans", &request).await {
-                Ok(planned) => steps.push(step(context, request, planned, runs).await?),
+                Ok(planned) => {
+                    must_be_of(&planned.release, lock.pin(&wanted.plugin.value))?;
+                    steps.push(step(context, request, planned, runs).await?);
+                }
                 Err(failure) => note(failure, wanted, &mut mistakes)?,
             }
         }
@@ -136,6 +140,19 @@ fn digest(owner: &OwnerName, steps: &[Step]) -> Digest {
         json!([deployment, act, release, target, base, approved])
     });
     Digest::of(json!({ "owner": owner, "steps": said.collect::<Vec<_>>() }).to_string())
+}
+
+/// Refuses a plan of another release than was chosen for the lock: it was installed between the two.
+fn must_be_of(release: &Release, pin: Option<&Pin>) -> Result {
+    match pin.filter(|pin| pin.release != *release) {
+        Some(Pin { release: chosen, .. }) => {
+            let detail =
+                format!("{chosen} was chosen, and {release} was installed meanwhile; nothing was changed");
+            Err(Failure::new(&OTHER_CHANGES, detail)
+                .remedy("run the command again, once nobody installs anything"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Why a deployment cannot be planned is a mistake at its place; that nothing can be planned by whoever asks ends the comparison.
@@ -281,6 +298,19 @@ mod tests {
             request: Some(NewDeployment { approved: Some(approved), ..NewDeployment::default() }),
             running: None,
         }
+    }
+
+    #[test]
+    fn what_was_installed_meanwhile_is_not_planned() {
+        let [former, later] =
+            ["acme:x@1.0.0", "acme:x@1.1.0"].map(|release| release.parse::<Release>().unwrap());
+        let pin = Pin { release: former.clone(), component: Digest::of("component") };
+        assert!(must_be_of(&former, Some(&pin)).is_ok());
+        let refused = must_be_of(&later, Some(&pin)).unwrap_err();
+        assert!(
+            refused.is("changed-meanwhile")
+                && refused.detail().contains("acme:x@1.1.0 was installed meanwhile")
+        );
     }
 
     #[test]
