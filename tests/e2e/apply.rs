@@ -169,6 +169,21 @@ fn what_ends_in_the_middle_goes_on_and_is_finished_by_the_next() {
     assert_eq!(names(&ann), five);
     assert_eq!(diff(&ann, &["-f", &file]).0, 0);
 
+    // Who does not wait removes nothing before what should run does, and is told so; the next `apply` does it.
+    let fewer = written(&ann, "deployments.toml", "team-a", &five[1..], "");
+    let never = format!(
+        "[deployments.never]\nplugin = \"acme:errand\"\nparameters = {{ command = [\"sleep\", \"600\"], port = {} }}\n",
+        free_port()
+    );
+    let waiting = ann.file("waiting.toml", format!("owner = \"team-a\"\n\n{never}").as_bytes());
+    let no_wait = ["apply", "-f", &fewer, "-f", &waiting, "--yes", "--no-wait"];
+    for _ in 0..2 {
+        assert!(ann.text(&no_wait).contains("a stays until"));
+        assert_eq!(names(&ann), ["a", "b", "c", "d", "e", "never"]);
+    }
+    ann.ok(&["apply", "-f", &fewer, "--yes", "--no-wait"]);
+    until("they are gone", || (names(&ann) == five[1..]).then_some(()));
+
     // Ctrl-C ends the waiting and nothing else, and says so.
     let port = format!("port={}", free_port());
     let words =

@@ -129,7 +129,7 @@ impl Apply {
         if json {
             self.files.show(context, &comparison);
         } else {
-            show::done(format!("{}: {}", comparison.owner, done_in_short(&comparison)));
+            show::done(format!("{}: {}", comparison.owner, done_in_short(&comparison, self.waiting.no_wait)));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -161,6 +161,7 @@ impl Apply {
     }
 
     /// Has the host deploy everything, waits until all of it is as it should be, and only then removes what is in the files no longer.
+    /// Whoever does not wait leaves that to the next `apply`, where anything was begun.
     /// What is refused or fails keeps none of the others back.
     async fn carry_out(&self, context: &Context, comparison: &Comparison) -> Result {
         let mut failures = Vec::new();
@@ -171,6 +172,7 @@ impl Apply {
                 Err(failure) => failures.push(failure),
             }
         }
+        let prunes = prunes(self.waiting.no_wait, begun.len());
         for deployment in begun {
             let started = Instant::now();
             match self.waiting.arrive(context, deployment).await {
@@ -184,6 +186,12 @@ impl Apply {
             return Err(failure);
         }
         let pruned: Vec<&Step> = comparison.steps.iter().filter(|step| step.act == Act::Prune).collect();
+        if !prunes {
+            if !context.settings.json {
+                pruned.iter().for_each(|step| show::note(stays(step)));
+            }
+            return Ok(());
+        }
         let (mut going, mut failures) = (Vec::new(), Vec::new());
         for step in pruned {
             match prune(context, comparison, step).await {
@@ -191,7 +199,7 @@ impl Apply {
                 Err(failure) => failures.push(failure),
             }
         }
-        for step in going {
+        for step in going.into_iter().filter(|_| !self.waiting.no_wait) {
             until_gone(context, &step.deployment, GONE_SECONDS).await?;
             if !context.settings.json {
                 show::done(format!("{} is gone", step.deployment));
@@ -213,6 +221,16 @@ impl Apply {
     }
 }
 
+/// Whether what is in the files no longer goes now: nothing goes before what should run does, and who does not wait knows that only where
+/// nothing was begun.
+fn prunes(no_wait: bool, begun: usize) -> bool {
+    !no_wait || begun == 0
+}
+
+fn stays(step: &Step) -> String {
+    format!("{} stays until the others are as they should be: the next `apply` prunes it", step.deployment)
+}
+
 /// Has the host remove what is in the files no longer, as it was compared.
 async fn prune(context: &Context, comparison: &Comparison, step: &Step) -> Result {
     let path = format!("/api/v1/deployments/{}", step.deployment);
@@ -229,10 +247,22 @@ fn is_on_its_way(deployment: &Deployment) -> bool {
     deployment.health == Health::RollingOut
 }
 
-fn done_in_short(comparison: &Comparison) -> String {
-    match comparison.changing().count() {
-        0 => "nothing to change".into(),
-        1 => "1 deployment is as its files say now".into(),
-        count => format!("{count} deployments are as their files say now"),
+fn done_in_short(comparison: &Comparison, no_wait: bool) -> String {
+    match (comparison.changing().count(), no_wait) {
+        (0, _) => "nothing to change".into(),
+        (_, true) => "the host goes on with it, and `chandlery status` shows how it fares".into(),
+        (1, false) => "1 deployment is as its files say now".into(),
+        (count, false) => format!("{count} deployments are as their files say now"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_wait_prunes_only_where_nothing_was_begun() {
+        let cases = [(false, 0), (false, 2), (true, 0), (true, 2)];
+        assert_eq!(cases.map(|(no_wait, begun)| prunes(no_wait, begun)), [true, true, true, false]);
     }
 }

@@ -21,7 +21,7 @@ const JUDGING: Duration = Duration::from_secs(30);
 pub struct Waiting {
     /// Do not wait until it is so
     #[arg(long)]
-    no_wait: bool,
+    pub no_wait: bool,
     /// How long to wait; a rollout that has not arrived by then is rolled back
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u32>,
