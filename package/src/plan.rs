@@ -6,6 +6,7 @@ mod cost;
 pub mod example;
 mod fit;
 mod grammar;
+mod slice;
 pub mod told;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::{Digest, words};
 pub use check::PlanError;
 pub use cost::cost_per_hour;
 pub use fit::{lacks, needs, there_is};
+pub use slice::is_slice;
 
 /// The name of a port for the processes of a replica alone.
 const PEERS: &str = "peers";
