@@ -1,5 +1,6 @@
 //! Whether a target has what a plan needs, said with what there is.
 
+use super::slice::is_slice;
 use super::{Facts, Gpu, GpuPool, Interconnect, Plan, Runtime, RuntimeKind, Workload};
 
 /// What a target lacks to run a plan if nothing else ran on it, in words; nothing, where it has all of it.
@@ -40,7 +41,11 @@ fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
     if fitting.iter().any(|pool| of_kind(&pool.kind) >= nodes) {
         return None;
     }
-    Some(format!("needs {}; {}", wish(workload, gpu), there_is(facts)))
+    let why = match count > 1 && facts.gpu_pools.iter().filter(suits).any(|pool| is_slice(&pool.kind)) {
+        true => ", and a replica can have one slice of a GPU on each node",
+        false => "",
+    };
+    Some(format!("needs {}; {}{why}", wish(workload, gpu), there_is(facts)))
 }
 
 /// The GPUs that each replica of a workload needs, in words.
@@ -73,9 +78,10 @@ pub fn needs(plan: &Plan) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// The GPUs of one node of a pool: pools are of like nodes. Of nodes that differ, at least one has as many.
+/// The GPUs of one node of a pool that a replica can have: pools are of like nodes. Of nodes that differ, at least one has as many.
 fn per_node(pool: &GpuPool) -> u32 {
-    pool.total.div_ceil(pool.nodes.max(1))
+    let all = pool.total.div_ceil(pool.nodes.max(1));
+    if is_slice(&pool.kind) { all.min(1) } else { all }
 }
 
 /// A target's GPUs in a sentence.
@@ -180,6 +186,30 @@ mod tests {
         ] {
             assert_eq!(fits(gpus, nodes), is_there, "{gpus} on {nodes}");
         }
+    }
+
+    #[test]
+    fn a_replica_has_one_slice_of_a_gpu_on_each_node() {
+        let pool =
+            |kind: &str| GpuPool { kind: kind.into(), memory_mib: 9_856, total: 14, free: 14, nodes: 2 };
+        let lacks = |kind: &str, gpus: u32, nodes: u32| {
+            let mut workload = workload();
+            workload.scale.nodes_per_replica = nodes;
+            workload.resources.gpu = Some(Gpu {
+                kinds: Vec::new(),
+                count_per_replica: gpus,
+                memory_mib_min: 0,
+                interconnect: Interconnect::None,
+            });
+            let facts = Facts { gpu_pools: vec![pool(kind)], ..facts() };
+            lacks(&Plan { workloads: vec![workload], notes: Vec::new() }, &facts)
+        };
+        for kind in ["h100-mig-1g.10gb", "h100_1g.10gb", "t4-shared"] {
+            assert_eq!((lacks(kind, 1, 1), lacks(kind, 2, 2)), (None, None), "{kind}");
+            let refused = lacks(kind, 2, 1).unwrap();
+            assert!(refused.ends_with("a replica can have one slice of a GPU on each node"), "{refused}");
+        }
+        assert_eq!(lacks("h100", 2, 1), None);
     }
 
     #[test]

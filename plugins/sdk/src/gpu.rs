@@ -96,10 +96,25 @@ pub(crate) fn is_shared(kind: &str) -> bool {
     kind.ends_with(SHARED)
 }
 
-/// The whole GPU of a kind, which may be a slice of it: `a100` of `a100-mig-1g.5gb`, `t4` of `t4-shared`.
+/// The whole GPU of a kind, which may be a slice of it: `a100` of `a100-mig-1g.5gb` and of Slurm's `a100_1g.5gb`, `t4` of `t4-shared`.
 pub fn chip_of(kind: &str) -> &str {
     let whole = kind.strip_suffix(SHARED).unwrap_or(kind);
-    whole.split_once("-mig-").map_or(whole, |(chip, _)| chip)
+    let profile = whole.split(['-', '_']).find(|word| is_profile(word));
+    let Some((chip, _)) = profile.and_then(|profile| whole.split_once(profile)) else { return whole };
+    chip.trim_end_matches(['-', '_']).trim_end_matches("-mig")
+}
+
+/// Whether a kind is a slice. Of these a replica can have one on each node: CUDA shows a process one MIG instance, and turns at a GPU are
+/// turns at the same one, however many they are.
+pub(crate) fn is_slice(kind: &str) -> bool {
+    chip_of(kind) != kind
+}
+
+/// Whether this names a MIG instance by its part of the cores and of the memory: `1g.5gb`, `1g.10gb.me`.
+fn is_profile(word: &str) -> bool {
+    let is_number = |text: &str| text.parse::<u32>().is_ok();
+    let parts = word.split_once("g.").and_then(|(cores, rest)| Some((cores, rest.split_once("gb")?.0)));
+    parts.is_some_and(|(cores, memory)| is_number(cores) && is_number(memory))
 }
 
 #[cfg(test)]
@@ -113,8 +128,10 @@ mod tests {
             ("a100-80gb-mig-1g.10gb", "a100-80gb"),
             ("a100-mig-1g.5gb-shared", "a100"),
             ("t4-shared", "t4"),
+            ("nvidia_a100_1g.5gb", "nvidia_a100"),
+            ("1g.5gb", ""),
         ] {
-            assert_eq!(chip_of(kind), chip, "{kind}");
+            assert_eq!((chip_of(kind), is_slice(kind)), (chip, chip != kind), "{kind}");
         }
     }
 

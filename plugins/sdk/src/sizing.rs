@@ -15,6 +15,7 @@ pub use server::{Beside, Gpu, Server, Vllm};
 pub use share::{Need, Share, Weights};
 
 use crate::bindings::template::{Facts, GpuPool, Problem};
+use crate::gpu::is_slice;
 use server::DRIVER_MIB;
 
 const MIB: u64 = 1 << 20;
@@ -137,6 +138,7 @@ impl Need<'_> {
         let over = if wish.nodes > 1 { format!(" on each of {} nodes", wish.nodes) } else { String::new() };
         let enough = self
             .usual_counts()
+            .filter(|count| *count == 1 || !is_slice(&pool.kind))
             .find(|count| self.spreads(*count) && self.share_of(pool, *count, wish.nodes).fits());
         let mut ways = Vec::new();
         ways.extend(enough.map(|count| format!("{count} GPUs{over} would be enough")));
@@ -240,12 +242,17 @@ fn pools<'a>(target: &'a Facts, wish: Wish<'_>) -> Result<Vec<&'a GpuPool>, Prob
         let count = wish.gpus.unwrap_or(1);
         per_node(pool) >= count && nodes_with(target, &pool.kind, count) >= wish.nodes
     };
+    let is_of_slices = known.iter().any(|pool| is_slice(&pool.kind));
     let suits: Vec<_> = known.into_iter().filter(enough).collect();
     if suits.is_empty() {
         let count = wish.gpus.map_or("a GPU".into(), |count| format!("{count} GPUs"));
+        let why = match wish.gpus.is_some_and(|count| count > 1) && is_of_slices {
+            true => ", and a replica can have one slice of a GPU on each node",
+            false => "",
+        };
         return Err(Problem::with(
             if wish.gpus.is_some() { "/gpus" } else { "/nodes" },
-            format!("target '{}' has no {} nodes with {count} each: {has}", target.name, wish.nodes),
+            format!("target '{}' has no {} nodes with {count} each: {has}{why}", target.name, wish.nodes),
         ));
     }
     Ok(suits)
@@ -257,9 +264,10 @@ fn nodes_with(target: &Facts, kind: &str, count: u32) -> u32 {
     fitting.fold(0, |sum, pool| sum.saturating_add(pool.nodes))
 }
 
-/// The GPUs of one node of a pool: pools are of like nodes. Of nodes that differ, at least one has as many.
+/// The GPUs of one node of a pool that a replica can have: pools are of like nodes. Of nodes that differ, at least one has as many.
 fn per_node(pool: &GpuPool) -> u32 {
-    pool.total.div_ceil(pool.nodes.max(1))
+    let all = pool.total.div_ceil(pool.nodes.max(1));
+    if is_slice(&pool.kind) { all.min(1) } else { all }
 }
 
 #[cfg(test)]

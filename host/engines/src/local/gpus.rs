@@ -7,7 +7,7 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 
 use crate::gpus::kind_of;
-use chandlery_package::plan::{GpuPool, Workload};
+use chandlery_package::plan::{GpuPool, Workload, is_slice};
 
 /// What NVML says of a GPU that is cut into instances: `NVML_DEVICE_MIG_ENABLE`.
 const MIG_ENABLED: u32 = 1;
@@ -64,7 +64,7 @@ impl Gpus {
     }
 
     /// The GPUs for one replica, none of which is held: all of the first kind of its wish that has enough; nothing where none
-    /// has.
+    /// has. Several are never slices, of which CUDA shows a process one.
     pub(super) fn choose(&self, workload: &Workload, held: &BTreeSet<String>) -> Option<Vec<String>> {
         let Some(wish) = &workload.resources.gpu else { return Some(Vec::new()) };
         let free = |kind: &str| -> Vec<String> {
@@ -74,7 +74,8 @@ impl Gpus {
         let any: BTreeSet<_> = self.all.iter().map(|gpu| gpu.kind.clone()).collect();
         let kinds = if wish.kinds.is_empty() { any.into_iter().collect() } else { wish.kinds.clone() };
         let count = wish.count_per_replica as usize;
-        let found = kinds.iter().map(|kind| free(kind)).find(|free| free.len() >= count)?;
+        let suits = |kind: &&String| count <= 1 || !is_slice(kind);
+        let found = kinds.iter().filter(suits).map(|kind| free(kind)).find(|free| free.len() >= count)?;
         Some(found.into_iter().take(count).collect())
     }
 
@@ -156,6 +157,17 @@ mod tests {
         assert_eq!(choose(&["h100", "l4"], 1, &["a", "b"]), Some("c".into()));
         assert_eq!(choose(&[], 1, &["a"]), Some("b".into()));
         assert_eq!(choose(&["a100"], 1, &[]), None);
+        let slices =
+            Gpus::of([gpu("a", "a100-mig-1g.5gb"), gpu("b", "a100-mig-1g.5gb"), gpu("c", "h100")].map(Ok));
+        workload.resources.gpu = Some(plan::Gpu {
+            kinds: Vec::new(),
+            count_per_replica: 1,
+            memory_mib_min: 0,
+            interconnect: Interconnect::None,
+        });
+        assert_eq!(slices.choose(&workload, &held(&[])).map(|chosen| chosen.concat()), Some("a".into()));
+        workload.resources.gpu.as_mut().unwrap().count_per_replica = 2;
+        assert_eq!(slices.choose(&workload, &held(&[])), None, "a process sees one slice");
         let pools = gpus.pools(&held(&["a"]));
         assert_eq!((pools[0].total, pools[0].free, pools[1].total, pools[1].free), (2, 1, 1, 1));
     }

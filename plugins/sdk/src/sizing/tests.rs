@@ -80,6 +80,26 @@ fn nodes_of_one_kind_may_have_different_numbers_of_gpus() {
 }
 
 #[test]
+fn a_replica_has_one_slice_of_a_gpu_on_each_node() {
+    let kind = "h100-mig-1g.20gb";
+    let pool = GpuPool { kind: kind.into(), memory_mib: 20_096, total: 4, free: 0, nodes: 1 };
+    let target = Facts { gpu_pools: vec![pool], ..target() };
+    let placed = |name, weights, gpus| {
+        let model = Model::known(name).unwrap();
+        let need = need(name, &model, weights, 8192, Server::Vllm(Vllm::v0_33(90)));
+        need.place(&target, Wish { gpus, ..ANY }).map(|fit| fit.gpus)
+    };
+    let small = "meta-llama/Llama-3.2-1B-Instruct";
+    assert_eq!(placed(small, Weights::AsTheyAre, None), Ok(1));
+    let problem = placed(small, Weights::AsTheyAre, Some(2)).unwrap_err();
+    assert!(problem.message.ends_with("one slice of a GPU on each node"), "{}", problem.message);
+    // Eight whole GPUs of this memory would be enough.
+    let problem = placed("meta-llama/Llama-3.3-70B-Instruct", Weights::Fp8, None).unwrap_err();
+    assert!(problem.message.contains("does not fit 1 ×"), "{}", problem.message);
+    assert!(!problem.message.contains("GPUs would be enough"), "{}", problem.message);
+}
+
+#[test]
 fn what_does_not_fit_is_refused_with_the_terms_and_what_would() {
     let two = Wish { gpu: Some("h100"), gpus: Some(2), nodes: 1 };
     let name = "meta-llama/Llama-3.3-70B-Instruct";
