@@ -76,6 +76,11 @@ spec:
           {{- end }}
           ports:
             - { name: http, containerPort: {{ .port }} }
+          # It listens once its database is migrated, which may take long; who ended it meanwhile would have it begin again.
+          startupProbe:
+            httpGet: { path: /healthz, port: http }
+            periodSeconds: 10
+            failureThreshold: 360
           livenessProbe:
             httpGet: { path: /healthz, port: http }
             periodSeconds: 10

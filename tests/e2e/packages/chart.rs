@@ -35,6 +35,13 @@ fn variable<'a>(server: &'a Value, name: &str) -> &'a str {
     found.and_then(|variable| variable["value"].as_str()).unwrap_or_default()
 }
 
+/// Whether a server is left alone for an hour, while it migrates its database and does not listen.
+fn has_time_to_start(server: &Value) -> bool {
+    let probe = &server["spec"]["template"]["spec"]["containers"][0]["startupProbe"];
+    let seconds = probe["periodSeconds"].as_u64().zip(probe["failureThreshold"].as_u64());
+    probe["httpGet"]["path"] == "/healthz" && seconds.is_some_and(|(period, times)| period * times >= 3600)
+}
+
 /// As the pod security standard `restricted` asks.
 fn is_restricted(server: &Value) -> bool {
     let pod = &server["spec"]["template"]["spec"];
@@ -59,6 +66,7 @@ fn the_chart_is_linted_and_its_objects_are_ones_of_kubernetes() {
     let objects = rendered(&[]);
     let servers = of_kind(&objects, "StatefulSet");
     assert!(servers.len() == 2 && servers.iter().all(|server| is_restricted(server)), "{servers:?}");
+    assert!(servers.iter().all(|server| has_time_to_start(server)), "{servers:?}");
     assert!(of_kind(&objects, "Ingress").is_empty() && of_kind(&objects, "Secret").is_empty());
     let [host, registry] = servers[..] else { panic!("{servers:?}") };
     assert_eq!(variable(host, "CHANDLERY_REGISTRY"), "http://one-registry:7600");
