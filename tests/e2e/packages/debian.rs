@@ -161,9 +161,15 @@ fn the_package_starts_its_services_keeps_what_they_know_and_goes_whole() {
     debian.sh("dpkg --remove chandlery");
     assert_eq!(debian.replicas(), replica);
     assert_eq!(debian.sh("ls /etc/chandlery"), "host.env\nregistry.env\nwitness.env");
+    // A host that is root, as containers need it, deploys as root; another host's deployments are none of the package's.
+    let sleep = |host: &str| {
+        debian.sh(&format!("CHANDLERY_HOST_ID={host} sleep 600 >/dev/null 2>&1 & echo /proc/$!/comm"))
+    };
+    sleep("$(cat /var/lib/chandlery-host/local/id)");
+    let others = sleep("another");
     debian.sh("dpkg --purge chandlery");
     let left = debian.sh("ls -d /var/lib/chandlery* /etc/chandlery /usr/bin/chandlery /usr/share/chandlery 2>/dev/null || true");
-    assert_eq!((left.as_str(), debian.replicas().as_str()), ("", ""));
+    assert_eq!((left, debian.replicas()), (String::new(), others));
 }
 
 /// The key that the log of the registry at this address is signed with.
