@@ -98,6 +98,17 @@ place() {
     cp "$work/files" "$list.new" && mv "$list.new" "$list"
 }
 
+# What services were told is never written over.
+say_what_services_need() {
+    if [ -e /etc/chandlery/registry.env ]; then
+        note 'services that run go on as the version before: systemctl daemon-reload;
+  systemctl try-restart chandlery-registry chandlery-host chandlery-witness'
+    else
+        note "as services: install -D -m 600 -t /etc/chandlery $prefix/share/chandlery/etc/*; systemd-sysusers; systemctl daemon-reload;
+  systemctl enable --now chandlery-registry chandlery-host"
+    fi
+}
+
 say_what_next() {
     done_with "chandlery $version is in $prefix/bin"
     case :$PATH: in
@@ -105,9 +116,9 @@ say_what_next() {
         *) note "that is not in your PATH: export PATH=\"$prefix/bin:\$PATH\"" ;;
     esac
     note 'next: `chandlery up` runs a registry and a host on this machine'
-    [ "$prefix" != /usr/local ] || [ ! -d /run/systemd/system ] ||
-        note "as services: install -D -m 600 -t /etc/chandlery $prefix/share/chandlery/etc/*; systemd-sysusers; systemctl daemon-reload;
-  systemctl enable --now chandlery-registry chandlery-host"
+    if [ "$prefix" = /usr/local ] && [ -d /run/systemd/system ]; then
+        say_what_services_need
+    fi
     note "to remove it: install.sh --uninstall --prefix $prefix"
 }
 
@@ -142,8 +153,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 act=install_it
 from=$published
-beside=$(dirname "$0")
-[ ! -f "$beside/SHA256SUMS" ] || from=$beside
+# Read from a pipe, the script lies nowhere, and what the working folder has is none of its release.
+case $0 in
+    install.sh | */install.sh)
+        beside=$(dirname "$0")
+        [ ! -f "$beside/SHA256SUMS" ] || [ ! -f "$beside/SHA256SUMS.sig" ] || from=$beside
+        ;;
+esac
 prefix=$HOME/.local
 [ "$(id -u)" -ne 0 ] || prefix=/usr/local
 while [ $# -gt 0 ]; do

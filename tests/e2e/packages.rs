@@ -150,6 +150,21 @@ fn a_release_is_the_same_bytes_and_its_installer_believes_no_others() {
     with_own.sort();
     assert_eq!(contents(&user), with_own);
 
+    // From a pipe it takes what was published, whatever the folder has that it is run in.
+    let piped = Command::new("sh")
+        .args(["-s", "--", "--prefix", user.join(".local").to_str().unwrap()])
+        .current_dir(&out)
+        .envs([("HOME", user.to_str().unwrap()), ("https_proxy", "http://127.0.0.1:1")])
+        .stdin(fs::File::open(out.join("install.sh")).unwrap())
+        .output()
+        .unwrap();
+    assert!(
+        !piped.status.success() && said(&piped).contains("/SHA256SUMS cannot be fetched"),
+        "{}",
+        said(&piped)
+    );
+    assert_eq!(contents(&user), with_own);
+
     // What was changed or signed by others is refused by name, and changes nothing.
     let archive = release.file(".tar.gz");
     let bytes = fs::read(&archive).unwrap();
