@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use sqlx::SqlitePool;
@@ -184,7 +185,7 @@ impl Kubernetes {
         }
         if left.is_empty() {
             for row in &rows {
-                self.forget(row).await?;
+                self.forget(row, Timestamp::now()).await?;
             }
             for (key, _) in endpoints::of(&self.db, &desired.name).await? {
                 endpoints::forget(&self.db, &key).await?;

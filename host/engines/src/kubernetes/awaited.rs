@@ -39,9 +39,14 @@ impl View<'_> {
         hindrance: &'a Hindrance,
     ) -> impl Iterator<Item = ReplicaRow> + 'a {
         let jobs = rows.iter().filter(|row| self.is_job_without_object(row));
-        jobs.filter_map(|row| match hindrance.lost.contains(&row.id) {
-            true => Some(ReplicaRow { state: ReplicaState::Failed, detail: LOST.into(), ..row.clone() }),
-            false => has_ended(row).then(|| row.clone()),
+        jobs.filter_map(|row| {
+            // Its pods are gone: it holds nothing.
+            let ended = row.not_before.unwrap_or_else(Timestamp::now);
+            let row = ReplicaRow { not_before: Some(ended), ..row.clone() };
+            match hindrance.lost.contains(&row.id) {
+                true => Some(ReplicaRow { state: ReplicaState::Failed, detail: LOST.into(), ..row }),
+                false => has_ended(&row).then_some(row),
+            }
         })
     }
 

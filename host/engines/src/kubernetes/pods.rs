@@ -27,7 +27,9 @@ pub(super) struct Seen {
     /// Since when it has been on its node.
     pub started_at: Option<Timestamp>,
     pub ready_at: Option<Timestamp>,
-    /// When it ended.
+    /// Whether its program runs no more, and never will again.
+    pub ended: bool,
+    /// When its program ended, where its node says so.
     pub finished_at: Option<Timestamp>,
     /// Whether what its program last wrote says more.
     pub crashed: bool,
@@ -55,7 +57,8 @@ pub(super) fn see(pod: &DynamicObject, told: &Told, now: Timestamp) -> Seen {
         ready_at: condition(status, "Ready")
             .filter(|ready| ready["status"] == "True")
             .and_then(|ready| time(&ready["lastTransitionTime"])),
-        finished_at: time(&container["state"]["terminated"]["finishedAt"]),
+        ended: has_ended(pod),
+        finished_at: finished_at(pod),
         crashed,
         taken_away: taken_away.is_some(),
     }
@@ -64,6 +67,22 @@ pub(super) fn see(pod: &DynamicObject, told: &Told, now: Timestamp) -> Seen {
 /// Whether a pod runs no more, and never will again.
 pub(super) fn is_over(pod: &DynamicObject) -> bool {
     ["Succeeded", "Failed"].iter().any(|phase| pod.data["status"]["phase"] == *phase)
+}
+
+/// Whether a pod's program runs no more, and never will again: the pod is over, or only what was put beside the program goes on.
+pub(super) fn has_ended(pod: &DynamicObject) -> bool {
+    let terminated = &container(pod)["state"]["terminated"];
+    let for_good = match pod.data["spec"]["restartPolicy"].as_str() {
+        Some("Never") => terminated.is_object(),
+        Some("OnFailure") => terminated["exitCode"] == 0,
+        _ => false,
+    };
+    for_good || is_over(pod)
+}
+
+/// When a pod's program ended, where its node says so.
+pub(super) fn finished_at(pod: &DynamicObject) -> Option<Timestamp> {
+    time(&container(pod)["state"]["terminated"]["finishedAt"])
 }
 
 /// What the program's container is said to do: others may have been put into its pod, before it or after it.

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kube::api::DynamicObject;
+use sqlx::SqlitePool;
 
 use super::Kubernetes;
 use super::grouping::{Number, free, group, index, newest_of_each_rank, number};
 use super::object::{REPLICA, WORKLOAD};
-use super::pods::{Seen, image, is_over, see};
+use super::pods::{Seen, finished_at, has_ended, image, is_over, see};
 use super::snapshot::{Hindrance, label, name, revision, uid};
 use super::view::{View, end};
 use crate::replicas::{self, Handle, ReplicaRow};
@@ -61,11 +62,14 @@ impl Kubernetes {
         }
         for row in &rows {
             if !found.iter().any(|it| it.id == row.id) {
-                self.forget(row).await?;
+                // Of a pod that is still told of, its node says when it ended.
+                let pod = view.pods.iter().chain(&view.replaced).find(|pod| uid(pod) == row.id);
+                let ended = pod.filter(|pod| has_ended(pod)).and_then(|pod| finished_at(pod));
+                self.forget(row, ended.unwrap_or_else(Timestamp::now)).await?;
             }
         }
         for row in &found {
-            self.save(row, rows.iter().find(|before| before.id == row.id)).await?;
+            save(&self.db, row, rows.iter().find(|before| before.id == row.id)).await?;
         }
         let well = |row: &ReplicaRow| {
             let done = matches!(row.state, ReplicaState::Ready | ReplicaState::Succeeded);
@@ -133,11 +137,7 @@ impl Kubernetes {
             started_at: it.started_at,
             ready_at: it.ready_at.filter(|_| state == ReplicaState::Ready),
             was_ready: state == ReplicaState::Ready || before.is_some_and(|row| row.was_ready),
-            // A program that has ended is metered until then, and no more.
-            not_before: match state {
-                ReplicaState::Succeeded | ReplicaState::Failed => it.finished_at,
-                _ => None,
-            },
+            not_before: end_of(&seen, before),
             metered_until: it.started_at,
             state,
             detail,
@@ -165,32 +165,42 @@ impl Kubernetes {
         Some(words).filter(|words| !words.is_empty())
     }
 
-    async fn save(&self, row: &ReplicaRow, before: Option<&ReplicaRow>) -> Result<(), Error> {
-        let is_same = before.is_some_and(|before| {
-            *before == ReplicaRow { metered_until: before.metered_until, ..row.clone() }
-        });
-        if !is_same {
-            replicas::save(&self.db, row).await?;
-        }
-        let runs = |row: &ReplicaRow| matches!(row.state, ReplicaState::Starting | ReplicaState::Ready);
-        if row.state == ReplicaState::Stopping && before.is_some_and(runs) {
-            usage::meter_now(&self.db, &row.id).await?;
-        }
-        let is_over = matches!(row.state, ReplicaState::Succeeded | ReplicaState::Failed);
-        let is_metered = before.is_none_or(|before| before.metered_until.is_some());
-        if is_over && is_metered && row.handle.is_some() {
-            usage::meter_until(&self.db, &row.id, row.not_before.unwrap_or_else(Timestamp::now)).await?;
-            replicas::close_meter(&self.db, &row.id).await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn forget(&self, row: &ReplicaRow) -> Result<(), Error> {
-        usage::meter_until(&self.db, &row.id, Timestamp::now()).await?;
+    /// Forgets a replica that is metered until then.
+    pub(super) async fn forget(&self, row: &ReplicaRow, until: Timestamp) -> Result<(), Error> {
+        usage::meter_until(&self.db, &row.id, until).await?;
         replicas::delete(&self.db, &row.id).await?;
         self.last_words.lock().unwrap_or_else(PoisonError::into_inner).retain(|(pod, _), _| *pod != row.id);
         Ok(())
     }
+}
+
+/// Writes a replica down. It is metered while its pods are there, however they fare: until `not_before`, and no more.
+async fn save(db: &SqlitePool, row: &ReplicaRow, before: Option<&ReplicaRow>) -> Result<(), Error> {
+    let is_same = before
+        .is_some_and(|before| *before == ReplicaRow { metered_until: before.metered_until, ..row.clone() });
+    if !is_same {
+        replicas::save(db, row).await?;
+    }
+    let runs = |row: &ReplicaRow| matches!(row.state, ReplicaState::Starting | ReplicaState::Ready);
+    if row.state == ReplicaState::Stopping && before.is_some_and(runs) {
+        usage::meter_now(db, &row.id).await?;
+    }
+    let is_metered = before.is_none_or(|before| before.metered_until.is_some());
+    if let Some(ended) = row.not_before.filter(|_| is_metered && row.handle.is_some()) {
+        usage::meter_until(db, &row.id, ended).await?;
+        replicas::close_meter(db, &row.id).await?;
+    }
+    Ok(())
+}
+
+/// When the last of a replica's pods ended, once all have: their GPUs are free from then on, even where a job is tried again. Where no
+/// node says when, it is when that was first seen.
+fn end_of(seen: &[(&DynamicObject, Seen)], before: Option<&ReplicaRow>) -> Option<Timestamp> {
+    if seen.iter().any(|(_, it)| !it.ended) {
+        return None;
+    }
+    let said = seen.iter().filter_map(|(_, it)| it.finished_at).max();
+    said.or_else(|| before.and_then(|before| before.not_before)).or_else(|| Some(Timestamp::now()))
 }
 
 /// States from the worst to the best.
@@ -220,4 +230,107 @@ fn judge_job(view: &View<'_>, workload: &Workload, pod: &DynamicObject, it: &mut
     };
     it.state = state;
     it.detail = format!("{}; {next}", it.detail);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use sqlx::Executor as _;
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::super::events::Events;
+    use super::*;
+
+    const BEGAN: &str = "2026-01-01T00:00:00Z";
+    const ENDED: &str = "2026-01-01T01:00:00Z";
+
+    fn seen(policy: &str, phase: &str, state: Value) -> (DynamicObject, Seen) {
+        let status = json!({
+            "phase": phase, "startTime": BEGAN, "containerStatuses": [{ "name": "w", "state": state }],
+        });
+        let metadata = json!({ "name": "p", "uid": "u", "labels": { WORKLOAD: "w" } });
+        let pod = json!({ "metadata": metadata, "spec": { "restartPolicy": policy }, "status": status });
+        let pod: DynamicObject = serde_json::from_value(pod).unwrap();
+        let it = see(&pod, Events::read(&[]).of("u"), ENDED.parse().unwrap());
+        (pod, it)
+    }
+
+    fn end_of_all(pods: &[(DynamicObject, Seen)], before: Option<&ReplicaRow>) -> Option<Timestamp> {
+        let seen: Vec<_> = pods.iter().map(|(pod, it)| (pod, it.clone())).collect();
+        end_of(&seen, before)
+    }
+
+    #[test]
+    fn a_replica_has_ended_when_all_of_its_pods_have() {
+        let terminated = |code: i64| json!({ "terminated": { "exitCode": code, "finishedAt": ENDED } });
+        let ended: Option<Timestamp> = Some(ENDED.parse().unwrap());
+        let failed = seen("Never", "Failed", terminated(1));
+        let runs = seen("Never", "Running", json!({ "running": {} }));
+        assert_eq!(end_of_all(std::slice::from_ref(&failed), None), ended);
+        assert_eq!(end_of_all(&[failed, runs], None), None);
+        for (policy, phase, state, expected) in [
+            // What is beside it runs on.
+            ("Never", "Running", terminated(1), ended),
+            ("OnFailure", "Running", terminated(0), ended),
+            // It is started again in the same pod.
+            ("OnFailure", "Running", terminated(1), None),
+            ("Always", "Running", terminated(0), None),
+            // A name that is none may become one: its pod is there, and holds what it was given.
+            ("Always", "Pending", json!({ "waiting": { "reason": "InvalidImageName" } }), None),
+        ] {
+            assert_eq!(end_of_all(&[seen(policy, phase, state)], None), expected, "{policy} {phase}");
+        }
+        // Its node does not say when: what was written down when it was seen first stands.
+        let evicted = [seen("Always", "Failed", Value::Null)];
+        let before = ReplicaRow { not_before: ended, ..ReplicaRow::default() };
+        assert_eq!(end_of_all(&evicted, Some(&before)), ended);
+        assert!(end_of_all(&evicted, None).is_some());
+    }
+
+    async fn kept(db: &SqlitePool) -> Option<ReplicaRow> {
+        replicas::rows_of(db, "d").await.unwrap().pop()
+    }
+
+    #[tokio::test]
+    async fn a_replica_is_metered_while_its_pods_are_there_and_no_longer() {
+        let db = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("../../migrations/host").run(&db).await.unwrap();
+        db.execute(
+            "insert into deployments (name, target, revision, desired, created_at, updated_at)
+                 values ('d', 'lab', 1, 'running', '', '');
+             insert into revisions (deployment, revision, cause, release, component, artifact, log_index, given,
+                                    parameters, facts, plan, plan_digest, reviews, state, created_at, meters)
+                 values ('d', 1, 'deployed', 'acme:x@1.0.0', '', '', 0, '{}', '{}', '{}', '{}', '', '[]',
+                         'rolling-out', '', '[]');",
+        )
+        .await
+        .unwrap();
+        let (began, ended): (Timestamp, Timestamp) = (BEGAN.parse().unwrap(), ENDED.parse().unwrap());
+        let mut row = ReplicaRow {
+            id: "u".into(),
+            deployment: "d".into(),
+            revision: 1,
+            workload: "w".into(),
+            handle: Some(Handle::Pod("p".into())),
+            gpu_count: 8,
+            started_at: Some(began),
+            metered_until: Some(began),
+            ..ReplicaRow::default()
+        };
+        // Its image could not be pulled, and then was, in the same pod.
+        for state in [ReplicaState::Failed, ReplicaState::Ready] {
+            row.state = state;
+            save(&db, &row, kept(&db).await.as_ref()).await.unwrap();
+            assert_eq!(replicas::running(&db).await.unwrap(), ["u"], "{state:?}");
+        }
+        // A try of a job has failed: its pod has ended, and the next one is made in a while.
+        (row.state, row.not_before) = (ReplicaState::BackingOff, Some(ended));
+        for _ in 0..2 {
+            save(&db, &row, kept(&db).await.as_ref()).await.unwrap();
+            assert_eq!(replicas::running(&db).await.unwrap(), [""; 0]);
+        }
+        let metered = usage::waiting(&db, 10).await.unwrap();
+        let spans: Vec<_> = metered.iter().map(|event| (event.from, event.to, event.gpu_millis)).collect();
+        assert_eq!(spans, [(began, ended, 8 * 3_600_000)]);
+    }
 }
