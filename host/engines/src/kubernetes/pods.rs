@@ -169,7 +169,9 @@ fn wait(status: &Value, container: &Value, told: &Told, now: Timestamp) -> Judge
             let since = since.unwrap_or(now);
             let (tries, why) = told.pulls_since(since);
             let said = format!("its image cannot be pulled: {}", why.unwrap_or(message));
-            match tries >= PULLS_MAX || now.duration_since(since) > PULL_PATIENCE {
+            // One try may take long: patience ends only where nobody tells of any.
+            let is_out_of_patience = tries == 0 && now.duration_since(since) > PULL_PATIENCE;
+            match tries >= PULLS_MAX || is_out_of_patience {
                 true => (ReplicaState::Failed, said, false),
                 false => (ReplicaState::BackingOff, format!("{said}; tried again in a while"), false),
             }
@@ -300,12 +302,15 @@ mod tests {
             ("ErrImagePull", 1, 1, ReplicaState::BackingOff),
             ("ImagePullBackOff", 3, 40, ReplicaState::BackingOff),
             ("ImagePullBackOff", 4, 80, ReplicaState::Failed),
-            ("ErrImagePull", 1, 301, ReplicaState::Failed),
+            // A large image took that long until it failed.
+            ("ErrImagePull", 1, 301, ReplicaState::BackingOff),
         ] {
             let seen = see(waits(reason), &pulls(tries), seconds);
             assert_eq!(seen.state, state, "{reason} {tries} {seconds}");
             assert!(seen.detail.starts_with(why), "{}", seen.detail);
         }
+        let untold = |seconds| see(waits("ErrImagePull"), &[], seconds).state;
+        assert_eq!((untold(300), untold(301)), (ReplicaState::BackingOff, ReplicaState::Failed));
         assert_eq!(see(waits("InvalidImageName"), &[], 0).state, ReplicaState::Failed);
         // It ran for a day before its image was pulled again.
         let mut again = waits("ImagePullBackOff");
