@@ -119,10 +119,8 @@ impl Slurm {
         let count = workload.gpus_per_node();
         let there = |free: bool| {
             let mut kinds = self.usable(nodes).flat_map(|node| node.gpus.iter()).filter(move |gpu| {
-                let suits = wish.kinds.is_empty() || wish.kinds.contains(&gpu.kind);
-                let memory = self.memory_mib(&gpu.kind);
                 let has = if free { gpu.total - gpu.used.min(gpu.total) } else { gpu.total };
-                suits && has >= count && (memory == 0 || memory >= wish.memory_mib_min)
+                wish.suits(&gpu.kind, self.memory_mib(&gpu.kind)) && has >= count
             });
             let found: Vec<_> = kinds.by_ref().map(|gpu| gpu.kind.clone()).collect();
             let wished = wish.kinds.iter().find(|kind| found.contains(kind)).cloned();

@@ -3,6 +3,26 @@
 use super::slice::is_slice;
 use super::{Facts, Gpu, GpuPool, Interconnect, Plan, Runtime, RuntimeKind, Workload};
 
+/// What makers say that their GPUs have, and the slices that MIG cuts of them, in GiB: by their data sheets, and by the profiles in
+/// <https://docs.nvidia.com/datacenter/tesla/mig-user-guide/supported-mig-profiles.html>.
+const LABELS_GIB: [u32; 26] = [
+    5, 6, 8, 10, 11, 12, 16, 18, 20, 24, 32, 35, 40, 48, 64, 71, 80, 90, 94, 96, 128, 141, 180, 186, 192, 288,
+];
+
+impl Gpu {
+    /// Whether GPUs of this kind with so much memory in MiB, as their driver reports it, are what is wished for; 0, where nobody knows
+    /// how much they have.
+    ///
+    /// Drivers report up to a fifteenth less than the maker's label says, which error correction and the driver itself take: 81 559 of
+    /// the 81 920 MiB of an H100, and 23 028 of the 24 576 MiB of an A10. A wish for what the label says is met by such a GPU.
+    pub fn suits(&self, kind: &str, memory_mib: u32) -> bool {
+        let is_label = LABELS_GIB.iter().any(|label| label << 10 == self.memory_mib_min);
+        let has_label = is_label && u64::from(memory_mib) * 15 >= u64::from(self.memory_mib_min) * 14;
+        let has_memory = memory_mib == 0 || memory_mib >= self.memory_mib_min || has_label;
+        has_memory && (self.kinds.is_empty() || self.kinds.iter().any(|known| known == kind))
+    }
+}
+
 /// What a target lacks to run a plan if nothing else ran on it, in words; nothing, where it has all of it.
 pub fn lacks(plan: &Plan, facts: &Facts) -> Option<String> {
     let of = |workload: &Workload| {
@@ -27,12 +47,8 @@ fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
     if gpu.count_per_replica % nodes != 0 {
         return Some(format!("spreads {} GPUs evenly over {nodes} nodes", gpu.count_per_replica));
     }
-    let suits = |pool: &&GpuPool| {
-        let kind = gpu.kinds.is_empty() || gpu.kinds.contains(&pool.kind);
-        kind && (pool.memory_mib == 0 || pool.memory_mib >= gpu.memory_mib_min)
-    };
-    let fitting: Vec<_> =
-        facts.gpu_pools.iter().filter(suits).filter(|pool| per_node(pool) >= count).collect();
+    let suits = |pool: &&GpuPool| gpu.suits(&pool.kind, pool.memory_mib) && per_node(pool) >= count;
+    let fitting: Vec<_> = facts.gpu_pools.iter().filter(suits).collect();
     // Nodes that a replica spans are of one kind, with however many GPUs beyond those that it needs.
     let of_kind = |kind: &str| -> u32 {
         let pools = fitting.iter().filter(|pool| pool.kind == kind);
@@ -150,6 +166,33 @@ mod tests {
         let refused = wish(&["a100"], 9, 1, 0).unwrap();
         assert!(refused.contains("needs 9 GPUs of a100 in one node"), "{refused}");
         assert!(refused.contains("8 × h100 on 2 nodes (3 free), 2 × a100 on 1 node (2 free)"), "{refused}");
+    }
+
+    #[test]
+    fn a_wish_for_what_the_makers_label_says_is_met_by_what_the_driver_reports() {
+        let suits = |kind: &str, memory_mib, memory_mib_min| {
+            let kinds = vec!["h100".to_owned(), "a10".to_owned()];
+            let interconnect = Interconnect::None;
+            Gpu { kinds, count_per_replica: 1, memory_mib_min, interconnect }.suits(kind, memory_mib)
+        };
+        for (kind, memory_mib, memory_mib_min, expected) in [
+            ("h100", 81_559, 81_559, true),
+            ("h100", 81_559, 80 << 10, true),
+            ("a10", 23_028, 24 << 10, true),
+            ("a10", 0, 24 << 10, true),
+            // It is no label, but what somebody needs.
+            ("h100", 81_559, 81_560, false),
+            ("h100", 81_559, 84 << 10, false),
+            ("h100", 81_559, 94 << 10, false),
+            ("a10", 23_028, 32 << 10, false),
+            ("a100", 81_920, 80 << 10, false),
+        ] {
+            assert_eq!(
+                suits(kind, memory_mib, memory_mib_min),
+                expected,
+                "{kind} {memory_mib} {memory_mib_min}"
+            );
+        }
     }
 
     #[test]

@@ -132,11 +132,7 @@ pub(super) fn choose(workload: &Workload, nodes: &[Node]) -> Option<Choice> {
         return Some(Choice { surge: has_room(workload, &open), ..Choice::default() });
     };
     let count = i64::from(workload.gpus_per_node());
-    let suits = |node: &&Node| {
-        let kind = wish.kinds.is_empty() || wish.kinds.contains(&node.kind);
-        let memory = node.gpu_memory_mib == 0 || node.gpu_memory_mib >= wish.memory_mib_min;
-        kind && memory && node.gpus >= count
-    };
+    let suits = |node: &&Node| wish.suits(&node.kind, node.gpu_memory_mib) && node.gpus >= count;
     let suitable: Vec<_> = nodes.iter().filter(suits).collect();
     let free: Vec<_> = suitable.iter().copied().filter(|node| node.free_gpus >= count).collect();
     let kind = preferred(wish, &free).or_else(|| preferred(wish, &suitable))?;

@@ -68,7 +68,7 @@ impl Gpus {
     pub(super) fn choose(&self, workload: &Workload, held: &BTreeSet<String>) -> Option<Vec<String>> {
         let Some(wish) = &workload.resources.gpu else { return Some(Vec::new()) };
         let free = |kind: &str| -> Vec<String> {
-            let suits = |gpu: &&Gpu| gpu.kind == kind && gpu.memory_mib >= wish.memory_mib_min;
+            let suits = |gpu: &&Gpu| gpu.kind == kind && wish.suits(kind, gpu.memory_mib);
             self.all.iter().filter(suits).map(|gpu| gpu.id.clone()).filter(|id| !held.contains(id)).collect()
         };
         let any: BTreeSet<_> = self.all.iter().map(|gpu| gpu.kind.clone()).collect();
