@@ -133,8 +133,10 @@ pub(super) fn choose(workload: &Workload, nodes: &[Node]) -> Option<Choice> {
     };
     let count = i64::from(workload.gpus_per_node());
     let suits = |node: &&Node| wish.suits(&node.kind, node.gpu_memory_mib) && node.gpus >= count;
-    let suitable: Vec<_> = nodes.iter().filter(suits).collect();
-    let free: Vec<_> = suitable.iter().copied().filter(|node| node.free_gpus >= count).collect();
+    let span = workload.scale.nodes_per_replica as usize;
+    let suitable = enough(nodes.iter().filter(suits).collect(), span);
+    let free = suitable.iter().copied().filter(|node| node.free_gpus >= count).collect();
+    let free = enough(free, span);
     let kind = preferred(wish, &free).or_else(|| preferred(wish, &suitable))?;
     let of_kind: Vec<_> = suitable.into_iter().filter(|node| node.kind == kind).collect();
     let mut products: Vec<String> = of_kind.iter().filter_map(|node| node.product.clone()).collect();
@@ -142,6 +144,15 @@ pub(super) fn choose(workload: &Workload, nodes: &[Node]) -> Option<Choice> {
     products.dedup();
     let unlabelled = of_kind.iter().any(|node| node.product.is_none());
     Some(Choice { surge: has_room(workload, &of_kind), products, unlabelled })
+}
+
+/// The nodes of whose kind there are as many as a replica spans.
+fn enough(nodes: Vec<&Node>, span: usize) -> Vec<&Node> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in &nodes {
+        *counts.entry(node.kind.as_str()).or_default() += 1;
+    }
+    nodes.into_iter().filter(|node| counts[node.kind.as_str()] >= span).collect()
 }
 
 /// Of the kinds that nodes have the first of a wish; any of them, where it names none.
@@ -219,6 +230,35 @@ mod tests {
         assert_eq!(choice(&[], 8), given(false, h100));
         assert_eq!(choice(&["b200"], 1), None);
         assert_eq!(choose(&workload(), &nodes), Some(Choice { surge: true, ..Choice::default() }));
+    }
+
+    #[test]
+    fn a_replica_spans_nodes_of_a_kind_that_has_enough_of_them() {
+        let (h100, a100) = ("NVIDIA-H100-80GB-HBM3", "NVIDIA-A100-SXM4-40GB");
+        let all = [node("a", h100, "8"), node("b", a100, "8"), node("c", a100, "8")];
+        let busy = json!({ "spec": {
+            "nodeName": "b",
+            "containers": [{ "resources": { "requests": { GPU_RESOURCE: "8" } } }],
+        } });
+        let products = |kinds: &[&str], span, pods: &[Value]| {
+            let mut workload = workload();
+            workload.scale.nodes_per_replica = span;
+            workload.resources.gpu = Some(Gpu {
+                kinds: kinds.iter().map(|kind| (*kind).into()).collect(),
+                count_per_replica: span * 8,
+                memory_mib_min: 0,
+                interconnect: Interconnect::None,
+            });
+            choose(&workload, &nodes(&all, pods, &KubernetesSettings::default()))
+                .map(|choice| choice.products.concat())
+        };
+        let given = |product: &str| Some(product.to_owned());
+        assert_eq!(products(&["h100", "a100"], 1, &[]), given(h100));
+        assert_eq!(products(&["h100", "a100"], 2, &[]), given(a100));
+        assert_eq!(products(&[], 2, &[]), given(a100));
+        // One is busy: it waits for two of that kind.
+        assert_eq!(products(&["h100", "a100"], 2, &[busy]), given(a100));
+        assert_eq!(products(&["h100"], 2, &[]), None);
     }
 
     #[test]
