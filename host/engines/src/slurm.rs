@@ -1,6 +1,7 @@
 //! Slurm: each replica is a batch job. Everything that a job needs lies in a folder on storage that this host and the nodes
 //! share; what it has to say comes back through the same folder, so that nothing depends on how long Slurm remembers a job.
 
+mod choice;
 mod cluster;
 mod commands;
 mod model;
@@ -113,23 +114,19 @@ impl Slurm {
         self.settings.gpu_memory_mib.get(kind).copied().unwrap_or_else(|| gpus::memory_mib(kind))
     }
 
-    /// The kind of GPU to ask for: the first of the wish that is free, else the first that there is.
-    fn kind(&self, workload: &Workload, nodes: &[Node]) -> Option<String> {
-        let wish = workload.resources.gpu.as_ref()?;
-        let count = workload.gpus_per_node();
-        let there = |free: bool| {
-            let mut kinds = self.usable(nodes).flat_map(|node| node.gpus.iter()).filter(move |gpu| {
-                let has = if free { gpu.total - gpu.used.min(gpu.total) } else { gpu.total };
-                wish.suits(&gpu.kind, self.memory_mib(&gpu.kind)) && has >= count
-            });
-            let found: Vec<_> = kinds.by_ref().map(|gpu| gpu.kind.clone()).collect();
-            let wished = wish.kinds.iter().find(|kind| found.contains(kind)).cloned();
-            wished.or_else(|| found.into_iter().next())
-        };
-        there(true).or_else(|| there(false))
+    /// The GPUs to ask for on each node, by kind and number; none, where a workload needs none. An error says what is not there.
+    fn gpus(&self, workload: &Workload, nodes: &[Node]) -> Result<Option<(String, u32)>, String> {
+        let usable: Vec<_> = self.usable(nodes).collect();
+        choice::choose(workload, &usable, |kind| self.memory_mib(kind))
     }
 
-    fn submission(&self, part: Part<'_>, row: &ReplicaRow, folder: &Folder, nodes: &[Node]) -> Submission {
+    fn submission(
+        &self,
+        part: Part<'_>,
+        row: &ReplicaRow,
+        folder: &Folder,
+        gpus: Option<(String, u32)>,
+    ) -> Submission {
         let Workload { resources, scale, kind, .. } = part.workload;
         Submission {
             name: self.job_name(row),
@@ -139,7 +136,7 @@ impl Slurm {
             nodes: scale.nodes_per_replica,
             cpus: model::cpus(resources),
             memory_mib: resources.memory_mib,
-            gpus: self.kind(part.workload, nodes).map(|kind| (kind, part.workload.gpus_per_node())),
+            gpus,
             time_limit_minutes: self.settings.time_limit_minutes,
             requeue: *kind == chandlery_package::plan::WorkloadKind::Service,
             place: self.settings.place(),
@@ -252,6 +249,10 @@ impl Runner for Slurm {
             row.handle = Some(Handle::Job(id));
             return Ok(Begin::Begun);
         }
+        let gpus = match self.gpus(part.workload, &snapshot.nodes) {
+            Ok(gpus) => gpus,
+            Err(reason) => return Ok(Begin::NotYet(reason)),
+        };
         let bin = match &part.workload.runtime {
             Runtime::Host | Runtime::Container(_) => None,
             Runtime::Python(requirements) => match self.environments.get(requirements).await {
@@ -271,7 +272,7 @@ impl Runner for Slurm {
             .write(part, row, bin.as_deref(), &volumes, self.settings.containers)
             .await
             .map_err(Error::system(folder.path.display().to_string()))?;
-        let submission = self.submission(part, row, &folder, &snapshot.nodes);
+        let submission = self.submission(part, row, &folder, gpus);
         Ok(match self.cluster.submit(&submission).await? {
             Submitted::Job(id) => {
                 row.handle = Some(Handle::Job(id));
@@ -326,14 +327,11 @@ impl Runner for Slurm {
     }
 
     fn has_room(&self, snapshot: &Snapshot, workload: &Workload) -> bool {
-        let kind = self.kind(workload, &snapshot.nodes);
+        let Ok(gpus) = self.gpus(workload, &snapshot.nodes) else { return false };
         let fits = |node: &&Node| {
-            let gpus = match &kind {
-                None => workload.resources.gpu.is_none(),
-                Some(kind) => node.free_gpus(kind) >= workload.gpus_per_node(),
-            };
+            let has_gpus = gpus.as_ref().is_none_or(|(kind, count)| node.free_gpus(kind) >= *count);
             let cpus = model::cpus(&workload.resources);
-            gpus && node.free_cpus >= cpus && node.free_mib >= u64::from(workload.resources.memory_mib)
+            has_gpus && node.free_cpus >= cpus && node.free_mib >= u64::from(workload.resources.memory_mib)
         };
         self.usable(&snapshot.nodes).filter(fits).count() >= workload.scale.nodes_per_replica as usize
     }
