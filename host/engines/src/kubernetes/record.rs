@@ -42,6 +42,9 @@ impl Kubernetes {
                 let said = [row.detail.as_str(), reason.as_str()];
                 row.detail = said.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("; ");
             }
+            if is_former(&row, &rows) {
+                row.metered_until = None;
+            }
             numbers.insert(number(&row));
             found.push(row);
         }
@@ -203,6 +206,16 @@ fn end_of(seen: &[(&DynamicObject, Seen)], before: Option<&ReplicaRow>) -> Optio
     said.or_else(|| before.and_then(|before| before.not_before)).or_else(|| Some(Timestamp::now()))
 }
 
+/// Whether another try had taken the place of one that had ended, and is gone itself: what is seen again was metered when it was there.
+fn is_former(row: &ReplicaRow, rows: &[ReplicaRow]) -> bool {
+    let began_later = |it: &ReplicaRow| match (row.not_before, it.started_at) {
+        (Some(ended), Some(began)) => ended <= began,
+        _ => false,
+    };
+    let is_new = rows.iter().all(|it| it.id != row.id);
+    is_new && rows.iter().any(|it| number(it) == number(row) && began_later(it))
+}
+
 /// States from the worst to the best.
 fn rank(state: ReplicaState) -> u8 {
     match state {
@@ -285,6 +298,25 @@ mod tests {
         let before = ReplicaRow { not_before: ended, ..ReplicaRow::default() };
         assert_eq!(end_of_all(&evicted, Some(&before)), ended);
         assert!(end_of_all(&evicted, None).is_some());
+    }
+
+    #[test]
+    fn a_try_that_is_seen_again_after_the_next_was_removed_is_not_metered_twice() {
+        let row = |id: &str, began: &str, ended: Option<&str>| ReplicaRow {
+            id: id.into(),
+            started_at: Some(began.parse().unwrap()),
+            not_before: ended.map(|ended| ended.parse().unwrap()),
+            ..ReplicaRow::default()
+        };
+        let first = row("first", BEGAN, Some(ENDED));
+        let next = row("next", "2026-01-01T01:00:10Z", None);
+        assert!(is_former(&first, std::slice::from_ref(&next)));
+        assert!(!is_former(&first, &[first.clone(), next.clone()]), "its meter is closed already");
+        assert!(!is_former(&next, std::slice::from_ref(&first)));
+        // The host was away while it ran, and knows of one before it alone.
+        assert!(!is_former(&first, &[row("before", "2025-12-31T00:00:00Z", None)]));
+        let other = ReplicaRow { index: 1, ..next };
+        assert!(!is_former(&first, &[other]), "another replica");
     }
 
     async fn kept(db: &SqlitePool) -> Option<ReplicaRow> {
