@@ -99,8 +99,8 @@ pub(super) async fn count<'a>(
     let mut all = stored(write, account, deployments, (first, last)).await?;
     let (mut more, mut kept, mut refused) = (Days::new(), Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
-        // What was told before, or twice in a batch, counts once.
-        if !known.insert(row.id.clone()) {
+        // What was told before, or was taken already of this batch, counts once.
+        if known.contains(&row.id) {
             kept.push(row);
             continue;
         }
@@ -117,6 +117,7 @@ pub(super) async fn count<'a>(
             *all.entry(key(day)).or_default() += part;
             *more.entry(key(day)).or_default() += part;
         }
+        known.insert(row.id.clone());
         kept.push(row);
     }
     add(write, account, more).await?;

@@ -78,6 +78,8 @@ async fn several_events_say_no_more_of_a_deployment_than_one_may() {
         (vec![first.clone()], 1, 0, 0),
         (vec![first.clone(), whole()], 0, 1, 1),
         (vec![later], 0, 0, 1),
+        // What is too much is refused as often as a batch has it.
+        (vec![whole(); 2], 0, 0, 2),
         // Hosts round: an hour more is taken, and no more after that.
         (vec![lie("2026-01-05T00:00:00Z", "2026-01-05T01:00:00Z", 1000 * DAY / 24, 0)], 1, 0, 0),
         (vec![lie("2026-01-05T00:00:00Z", "2026-01-05T01:00:00Z", 1, 0)], 0, 0, 1),
