@@ -1,7 +1,7 @@
 //! Contracts for what is paid by the month or by use: trials that became paid ones, and those that ended.
 
 use chandlery_package::column::{Json, Text};
-use chandlery_package::{Balance, Currency, Namespace, Offer};
+use chandlery_package::{Balance, Currency, Namespace, Offer, Price};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
 
@@ -74,7 +74,8 @@ pub async fn contracts(
     .fetch_all(db)
     .await?;
     let mut found = Contracts::default();
-    for row in &rows {
+    // A replica of the release before writes no kind of price with an order.
+    for row in rows.iter().filter(|row| !matches!(row.offer.0.price, Price::Once { .. })) {
         count(&mut found, row, range, now);
     }
     Ok(found)
