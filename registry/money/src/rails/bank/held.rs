@@ -90,6 +90,9 @@ pub(in crate::rails) async fn put_back(
     why: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
+    if amount.is_zero() {
+        return Ok(());
+    }
     let lost = || Error::Damaged(format!("the line of payment {payment} vanished"));
     let mut line = find(write, payment).await?.ok_or_else(lost)?;
     lines::allot(write, &mut line, amount.negated(), why, Tie::Nothing, now).await

@@ -170,6 +170,8 @@ pub(super) async fn follow(write: &mut Write, object: &Object, now: Timestamp) -
     if dispute.stage == Stage::Inquiry && stage != Stage::Inquiry {
         hold(write, &dispute, now).await?;
         dispute.stage = Stage::Open;
+        // From here on the processor has so much less of the payment.
+        dispute.save(write).await?;
     }
     if dispute.stage == Stage::Open && stage.rank() == 2 {
         decide(write, &dispute, stage == Stage::Won, now).await?;
@@ -348,7 +350,7 @@ async fn decide(write: &mut Write, dispute: &Dispute, won: bool, now: Timestamp)
             let mut own = own.link("payment", &payment.id).debit(Account::Suspense, held);
             let mut rest = rest.minus(held)?;
             if let Some(customer) = payment.payer(write).await? {
-                let credit = payments::take_surplus(write, &payment, &customer, rest).await?;
+                let credit = payments::take_lost(write, &payment, &customer, rest).await?;
                 let part = take_part_back(write, &dispute.payment, rest.minus(credit)?).await?;
                 rest = rest.minus(credit)?.minus(part)?;
                 own = own.link("customer", &customer);

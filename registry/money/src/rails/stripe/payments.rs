@@ -297,6 +297,23 @@ pub(super) async fn take_surplus(
     Ok(taken)
 }
 
+/// Takes so much of what the customer's bank has taken from the customer's credit, as far as it is still there: what was more than due,
+/// and what came back of refunds, as far as Stripe has that no more. Gives how much that is.
+pub(super) async fn take_lost(
+    write: &mut Write,
+    payment: &Payment,
+    customer: &Namespace,
+    wanted: Money,
+) -> Result<Money, Error> {
+    let credit = ledger::owed(write, &Account::Credit(customer.clone()), wanted.currency()).await?;
+    let surplus = wanted.with_minor(payment.surplus_minor - payment.surplus_returned_minor)?.or_zero();
+    let gone = payment.kept()?.minus(at_stripe(write, payment).await?)?.or_zero();
+    let left = surplus.plus(gone.minus(surplus)?.or_zero())?;
+    let taken = credit.up_to(wanted.at_most(left)?)?;
+    returned(write, &payment.id, taken).await?;
+    Ok(taken)
+}
+
 /// Takes so much of what did not reach the customer from its credit, as far as it is still there: gives how much that is. `before` is
 /// what was taken of the surplus already.
 pub(super) async fn take_failed(
@@ -335,9 +352,8 @@ pub(super) async fn kept_by(
     Ok(credit.up_to(payment.kept()?.or_zero())?)
 }
 
-/// What is left of a payment's surplus, as far as its customer has not used it and Stripe still has it, and who that is.
-async fn left(write: &mut Write, payment: &Payment) -> Result<(Money, Namespace), Error> {
-    let customer = payment.customer(write).await?;
+/// How much of a payment Stripe still has.
+async fn at_stripe(write: &mut Write, payment: &Payment) -> Result<Money, Error> {
     let (minor,): (i64,) = sqlx::query_as(concat!(
         "select cast(",
         at_stripe!(),
@@ -346,7 +362,13 @@ async fn left(write: &mut Write, payment: &Payment) -> Result<(Money, Namespace)
     .bind(&payment.id)
     .fetch_one(&mut **write)
     .await?;
-    let at_stripe = Money::new(minor, payment.currency)?.or_zero();
+    Ok(Money::new(minor, payment.currency)?.or_zero())
+}
+
+/// What is left of a payment's surplus, as far as its customer has not used it and Stripe still has it, and who that is.
+async fn left(write: &mut Write, payment: &Payment) -> Result<(Money, Namespace), Error> {
+    let customer = payment.customer(write).await?;
+    let at_stripe = at_stripe(write, payment).await?;
     let amount = kept_by(write, payment, &customer).await?.at_most(at_stripe)?;
     match amount.is_positive() {
         true => Ok((amount, customer)),

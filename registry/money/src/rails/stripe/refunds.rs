@@ -116,7 +116,9 @@ async fn fail(
     amount: Money,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let again = lost(write, &payment.id, amount).await?;
+    // What the customer's bank has taken beside it was lost as well.
+    let (given, taken) = (lost(write, &payment.id, amount).await?, beyond(write, &payment.id, amount).await?);
+    let again = given.plus(taken.minus(given)?.or_zero())?;
     keep(write, payment, id, amount, again, now).await?;
     sqlx::query("update processor_refunds set state = $1 where id = $2")
         .bind(Standing::Failed.as_str())

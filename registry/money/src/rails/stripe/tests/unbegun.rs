@@ -148,3 +148,33 @@ async fn what_is_disputed_before_anybody_knows_what_it_is_for_is_taken_from_susp
     allot(&finance, vec![credit()]).await.unwrap();
     assert_eq!(money(&finance, &customer).await, [4680, 0, -5000]);
 }
+
+#[tokio::test]
+async fn what_the_bank_has_taken_is_no_credit_whether_a_refund_has_failed_before_or_after() {
+    let fails = refund(9, 1, 2000, "failed");
+    let lost = dispute(9, 5000, "lost", &[]);
+    for (told, is_whose) in [
+        // Its credit is all of the payment, of which a part had been sent back.
+        ([&fails, &lost], Some(5000)),
+        // Its credit is what was not sent back.
+        ([&lost, &fails], Some(3000)),
+        ([&fails, &lost], None),
+        ([&lost, &fails], None),
+    ] {
+        let (_folder, finance) = sharing_market().await;
+        let customer = begin(&finance, 1, Bought::Plugin).await;
+        tell(&finance, "evt_paid", &by_a_link(5000)).await;
+        allot(&finance, vec![Allotment::SendBack { amount: usd(2000) }]).await.unwrap();
+        let [first, second] = told;
+        if is_whose == Some(5000) {
+            tell(&finance, "evt_1", first).await;
+        }
+        if let Some(minor) = is_whose {
+            let credit = Allotment::Credit { customer: customer.parse().unwrap(), amount: usd(minor) };
+            allot(&finance, vec![credit]).await.unwrap();
+        }
+        tell(&finance, "evt_1", first).await;
+        tell(&finance, "evt_2", second).await;
+        assert_eq!(money(&finance, &customer).await, [-320, 0, 0], "{is_whose:?}: {} first", first.0);
+    }
+}
