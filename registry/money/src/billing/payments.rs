@@ -13,6 +13,7 @@ use super::invoices::{self, Paid};
 use super::parts;
 use crate::Error;
 use crate::ledger::{self, By};
+use crate::sharing::PaidThrough;
 
 /// Pays an invoice. One that was given up is owed again first, where all of it is paid now.
 pub(crate) async fn pay(
@@ -61,6 +62,24 @@ pub(crate) async fn record_within(
     let subject = format!("invoice {number}");
     record_once(write, actor, Act::PaymentRecorded, &subject, json!(payment)).await?;
     Ok(paid)
+}
+
+/// That a transfer by which an invoice was recorded as paid is the processor's payment of this id: what is given back goes there.
+pub(crate) async fn came_through_processor(
+    write: &mut Write,
+    number: i64,
+    payment: &str,
+) -> Result<(), Error> {
+    sqlx::query(
+        "update invoices set paid_through = $1, payment = $2 where number = $3 and paid_through = $4",
+    )
+    .bind(PaidThrough::Processor.as_str())
+    .bind(payment)
+    .bind(number)
+    .bind(PaidThrough::Bank.as_str())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
 }
 
 /// Takes so much of a part back, as far as its invoice is open: it is due again. Gives how much that is, to be posted against

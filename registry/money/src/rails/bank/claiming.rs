@@ -7,7 +7,10 @@
 //! | it is kept as a customer's credit | suspense | credit |
 //! | it is sent back | suspense | processor |
 
-use chandlery_package::wire::{Allotment, TransactionKind};
+use std::collections::BTreeMap;
+
+use chandlery_package::column::Json;
+use chandlery_package::wire::{Allotment, Invoice, TransactionKind};
 use chandlery_package::{Money, Namespace};
 use chandlery_store::Write;
 
@@ -17,6 +20,7 @@ use super::lines::{self, Line, Tie};
 use super::settling::{self, Rules, leave, must_be_known, must_fit};
 use crate::Error;
 use crate::billing::invoices::Paid;
+use crate::billing::{find_invoice, payments};
 use crate::ledger::Account;
 
 /// Lets a part of a line be what it is said to be.
@@ -26,13 +30,17 @@ pub(super) async fn settle(
     line: &mut Line,
     to: &Allotment,
 ) -> Result<(), Error> {
-    // What was recorded by hand is the same happening, wherever it is told of.
-    if line.account != PROCESSOR || matches!(to, Allotment::Recorded { .. }) {
+    if line.account != PROCESSOR {
         return settling::settle(write, rules, line, to).await;
     }
     let payment = line.reference().to_owned();
     claims::must_not_be_disputed(write, &payment).await?;
     match to {
+        // What was recorded by hand is the same happening, wherever it is told of.
+        Allotment::Recorded { transaction } => {
+            settling::settle(write, rules, line, to).await?;
+            claim_recorded(write, &payment, *transaction).await
+        }
         Allotment::Invoice { number, amount } => {
             pay(write, rules, line, &Subject::Invoice(*number), *amount).await
         }
@@ -50,13 +58,28 @@ pub(super) async fn settle(
             lines::allot(write, line, *amount, "is sent back by the processor", Tie::Nothing, rules.now).await
         }
         Allotment::Payout { .. }
-        | Allotment::Recorded { .. }
         | Allotment::Own { .. }
         | Allotment::Charges { .. }
         | Allotment::CameBack { .. } => Err(Error::Conflict(format!(
             "{payment} is a payment at the processor: it is for an invoice or an order, a customer's credit, or is sent back"
         ))),
     }
+}
+
+/// A payment that was recorded by hand is whose the invoice is that it has paid, and goes back through the processor.
+async fn claim_recorded(write: &mut Write, payment: &str, transaction: i64) -> Result<(), Error> {
+    let found: Option<(Json<BTreeMap<String, String>>,)> =
+        sqlx::query_as("select links from ledger_transactions where id = $1 and kind = $2")
+            .bind(transaction)
+            .bind(TransactionKind::InvoicePaid.as_str())
+            .fetch_optional(&mut **write)
+            .await?;
+    let invoice: Option<i64> = found.and_then(|(Json(links),)| links.get("invoice")?.parse().ok());
+    let Some(number) = invoice else { return Ok(()) };
+    let Invoice { account, total, .. } = find_invoice(write, number).await?;
+    let none = Money::zero(total.currency());
+    claims::claim(write, payment, Some(&Subject::Invoice(number)), &account, none).await?;
+    payments::came_through_processor(write, number, payment).await
 }
 
 /// Refuses a part that is not one of what is open.

@@ -1,6 +1,8 @@
 //! Payments at Stripe that nobody has begun here are in the books when they are told, and wait with the bank's lines.
 
-use chandlery_package::wire::{Allotment, BankLine, BankLineState, InvoiceState, NewAllotment};
+use chandlery_package::wire::{
+    Allotment, BankLine, BankLineState, InvoiceState, NewAllotment, TransactionKind,
+};
 
 use super::*;
 use crate::rails::outbox;
@@ -177,4 +179,32 @@ async fn what_the_bank_has_taken_is_no_credit_whether_a_refund_has_failed_before
         tell(&finance, "evt_2", second).await;
         assert_eq!(money(&finance, &customer).await, [-320, 0, 0], "{is_whose:?}: {} first", first.0);
     }
+}
+
+#[tokio::test]
+async fn what_was_recorded_by_hand_before_it_was_told_has_a_payer() {
+    let (_folder, finance) = sharing_market().await;
+    let customer = begin(&finance, 1, Bought::Plan).await;
+    let by_hand = NewPayment { bank_reference: "pi_9".into(), amount: usd(9900) };
+    billing::payments::record(&finance.db, &Actor::machine(), 30, 1, &by_hand, now()).await.unwrap();
+    tell(&finance, "evt_1", &by_a_link(12_000)).await;
+    let (transaction,): (i64,) = sqlx::query_as("select id from ledger_transactions where key = $1")
+        .bind(format!("{}:1", TransactionKind::InvoicePaid))
+        .fetch_one(finance.db.read())
+        .await
+        .unwrap();
+    let recorded = || vec![Allotment::Recorded { transaction }];
+    tell(&finance, "evt_2", &dispute(9, 3000, "needs_response", &[])).await;
+    let refused = allot(&finance, recorded()).await.unwrap_err().to_string();
+    assert!(refused.contains("payment 'pi_9' is disputed"), "{refused}");
+    tell(&finance, "evt_3", &dispute(9, 3000, "won", &[])).await;
+
+    assert_eq!(allot(&finance, recorded()).await.unwrap().open, Some(usd(2100)));
+    let credit = Allotment::Credit { customer: customer.parse().unwrap(), amount: usd(2100) };
+    assert_eq!(allot(&finance, vec![credit]).await.unwrap().open, None);
+    assert_eq!(money(&finance, &customer).await, [11_680, 0, -2100]);
+    // Stripe gives all of it back: the invoice and the credit bear it, and the bank none.
+    tell(&finance, "evt_4", &charge(9, 12_000)).await;
+    assert_eq!(money(&finance, &customer).await, [-320, 0, 0]);
+    assert_eq!(held(&finance, &customer).await.get("assets:bank").copied().unwrap_or(0), 0);
 }
