@@ -3,7 +3,7 @@
 //!
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
-//! | what is refused stays at Stripe | processor | bad debt, as far as the customer's bank has taken the same; the customer's credit |
+//! | what is refused stays at Stripe | processor | bad debt, as far as the customer's bank has taken the same; the customer's credit or, where nobody has said who that is, suspense |
 //! | it is sent by bank instead | the customer's credit | bank |
 
 use chandlery_accounts::Actor;
@@ -18,6 +18,7 @@ use super::payments::{self, Payment};
 use super::refunds;
 use crate::Error;
 use crate::ledger::{self, Account, By, Transaction};
+use crate::rails::own_accounts::PROCESSOR;
 use crate::rails::{outbox, send_backs};
 
 /// What Stripe calls it where a customer's bank has taken the payment back.
@@ -38,8 +39,11 @@ pub(in crate::rails) async fn settle(
     }
     must_be_a_refund(&new.request, &refused)?;
     must_be_decided(write, &refused.about, &refused.code).await?;
-    outbox::settle(write, &new.request, new.way, now).await?;
     let payment = payments::paid_one(write, Some(&refused.about)).await?;
+    if new.way == SettlementWay::Bank {
+        must_have_payer(write, &payment).await?;
+    }
+    outbox::settle(write, &new.request, new.way, now).await?;
     refunds::keep_refused(write, &payment, &new.request, refused.amount, now).await?;
     // What Stripe has given back by itself was taken for what is refused until now.
     let payment = payments::paid_one(write, Some(&refused.about)).await?;
@@ -101,6 +105,18 @@ async fn must_be_decided(write: &mut Write, payment: &str, code: &str) -> Result
             "payment '{payment}' is disputed: what becomes of its refund is decided when the customer's bank has decided"
         ))),
         false => Ok(()),
+    }
+}
+
+/// Refuses to send by the bank what nobody has said whose it is: it is allotted from suspense, where it is put as credit.
+async fn must_have_payer(write: &mut Write, payment: &Payment) -> Result<(), Error> {
+    match payment.payer(write).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::Conflict(format!(
+            "nobody has said whose payment '{0}' is: settle it `--as credit`, which puts it into suspense again, then say with \
+             `chandlery books allot {PROCESSOR}/{0}` whose it is",
+            payment.id
+        ))),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Payments at Stripe that nobody has begun here are in the books when they are told, and wait with the bank's lines.
 
 use chandlery_package::wire::{
-    Allotment, BankLine, BankLineState, InvoiceState, NewAllotment, TransactionKind,
+    Allotment, BankLine, BankLineState, InvoiceState, NewAllotment, NewSettlement, SettlementWay,
+    TransactionKind,
 };
 
+use super::super::refused::settle;
 use super::*;
 use crate::rails::outbox;
 
@@ -207,4 +209,30 @@ async fn what_was_recorded_by_hand_before_it_was_told_has_a_payer() {
     tell(&finance, "evt_4", &charge(9, 12_000)).await;
     assert_eq!(money(&finance, &customer).await, [-320, 0, 0]);
     assert_eq!(held(&finance, &customer).await.get("assets:bank").copied().unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn what_is_refused_of_nobodys_payment_is_allotted_from_suspense() {
+    let (_folder, finance) = sharing_market().await;
+    tell(&finance, "evt_1", &by_a_link(5000)).await;
+    allot(&finance, vec![Allotment::SendBack { amount: usd(2000) }]).await.unwrap();
+    sqlx::query("update processor_outbox set refused = 'charge_not_refundable'")
+        .execute(finance.db.read())
+        .await
+        .unwrap();
+    let owed = outbox::list(&finance.db, &Paging::first(9)).await.unwrap().items;
+    let settles = async |way: SettlementWay| {
+        let new = NewSettlement { request: owed[0].key.clone(), way };
+        let mut write = finance.db.write().await.unwrap();
+        settle(&mut write, &Actor::machine(), &new, finance.hold_days, now()).await?;
+        Ok::<_, crate::Error>(write.commit().await?)
+    };
+    let refused = settles(SettlementWay::Bank).await.unwrap_err().to_string();
+    assert!(refused.contains("`--as credit`") && refused.contains(&format!("allot {LINE}`")), "{refused}");
+    assert_eq!(money(&finance, "").await, [2680, -3000, 0]);
+    settles(SettlementWay::Credit).await.unwrap();
+    assert_eq!(money(&finance, "").await, [4680, -5000, 0]);
+    let customer = begin(&finance, 1, Bought::Plugin).await;
+    let credit = Allotment::Credit { customer: customer.parse().unwrap(), amount: usd(5000) };
+    assert_eq!(allot(&finance, vec![credit]).await.unwrap().open, None);
 }
