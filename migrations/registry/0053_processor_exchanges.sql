@@ -9,3 +9,4 @@ create table processor_exchanges (
     into_minor    bigint not null,
     fee_minor     bigint not null
 );
+create index processor_exchanges_items on processor_exchanges (item);

@@ -166,7 +166,7 @@ pub(super) async fn follow(write: &mut Write, object: &Object, now: Timestamp) -
     let movements = object.list("balance_transactions").iter().map(Movement::read);
     let movements: Vec<Movement> = movements.filter_map(Result::transpose).collect::<Result<_, _>>()?;
     let told = (stage.rank(), movements.len() as i64);
-    let newer = told > (dispute.stage.rank(), dispute.told);
+    let before = (dispute.stage.rank(), dispute.told);
     if dispute.stage == Stage::Inquiry && stage != Stage::Inquiry {
         hold(write, &dispute, now).await?;
         dispute.stage = Stage::Open;
@@ -177,12 +177,16 @@ pub(super) async fn follow(write: &mut Write, object: &Object, now: Timestamp) -
         decide(write, &dispute, stage == Stage::Won, now).await?;
         dispute.stage = stage;
     }
-    if newer {
-        let fees = movements.iter().map(|movement| movement.fee_in(amount.currency()));
-        charge(write, &mut dispute, Money::sum(amount.currency(), fees)?, told, now).await?;
+    let fees = movements.iter().map(|movement| movement.fee_in(amount.currency()));
+    let (fee, key) = (Money::sum(amount.currency(), fees)?, format!("{}.{}.{}", dispute.id, told.0, told.1));
+    if told > before {
+        charge(write, &mut dispute, fee, (told.1, key), now).await?;
+    } else if told == before && fee != dispute.fee {
+        // Before there were exchanges in the books, the fee was booked in the payment's currency.
+        charge(write, &mut dispute, fee, (told.1, format!("{key}.exchanged")), now).await?;
     }
     for movement in &movements {
-        let of = (Of::Dispute(&dispute.id), Account::DisputeFees);
+        let of = (Of::Dispute(&dispute.id, &dispute.payment), Account::DisputeFees);
         movements::exchange(write, movement, movement.moves(amount), of, now).await?;
     }
     dispute.save(write).await?;
@@ -370,11 +374,11 @@ async fn charge(
     write: &mut Write,
     dispute: &mut Dispute,
     fee: Money,
-    (rank, told): (u8, i64),
+    (told, key): (i64, String),
     now: Timestamp,
 ) -> Result<(), Error> {
     let more = fee.minus(dispute.fee)?;
-    let taken = Transaction::new(TransactionKind::DisputeFee, format!("{}.{rank}.{told}", dispute.id), now)
+    let taken = Transaction::new(TransactionKind::DisputeFee, key, now)
         .about(format!("dispute {}: the processor takes {fee} for it", dispute.id))
         .link("dispute", &dispute.id)
         .debit(Account::DisputeFees, more)

@@ -5,6 +5,7 @@
 //! | --- | --- | --- |
 //! | what arrived is had in another currency | equity:fx; processor and fees in the other one | processor; equity:fx in the other one |
 //! | what left is taken in another currency | processor; equity:fx and fees in the other one | equity:fx; processor in the other one |
+//! | what left had come before there were exchanges | fees in the other one | processor in the other one |
 //!
 //! <https://docs.stripe.com/api/balance_transactions/object>
 
@@ -30,10 +31,12 @@ pub(super) struct Movement {
 /// What a movement is of.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Of<'a> {
-    /// A payment of this id, or what goes back of it.
+    /// A payment of this id.
     Payment(&'a str),
-    /// A dispute of this id.
-    Dispute(&'a str),
+    /// What goes back of the payment of this id, or has not reached its customer.
+    Refund(&'a str),
+    /// A dispute of a payment, by the ids of both.
+    Dispute(&'a str, &'a str),
 }
 
 impl Movement {
@@ -83,7 +86,19 @@ impl Movement {
     }
 }
 
-/// Books that a movement is in another currency than what has moved (below zero: it left), once.
+/// Whether what a payment has brought was exchanged. Before there were exchanges in the books, it was booked as if it had stayed in
+/// its currency.
+async fn was_exchanged(write: &mut Write, payment: &str) -> Result<bool, Error> {
+    let (brought,): (i64,) =
+        sqlx::query_as("select count(*) from processor_exchanges where item = $1 and minor > 0")
+            .bind(payment)
+            .fetch_one(&mut **write)
+            .await?;
+    Ok(brought > 0)
+}
+
+/// Books that a movement is in another currency than what has moved (below zero: it left), once. Of what was not exchanged when it
+/// came, what leaves is not either: the fee alone is taken in the other currency.
 pub(super) async fn exchange(
     write: &mut Write,
     movement: &Movement,
@@ -99,10 +114,22 @@ pub(super) async fn exchange(
     if moved.minor().signum() * gross.minor().signum() < 0 {
         return Err(Error::Processor(format!("{moved} moved by {id}, and it says that {gross} did")));
     }
-    let (link, item) = match of {
-        Of::Payment(item) => ("payment", item),
-        Of::Dispute(item) => ("dispute", item),
+    let (link, item, brought) = match of {
+        Of::Payment(item) => ("payment", item, None),
+        Of::Refund(payment) => ("payment", payment, Some(payment)),
+        Of::Dispute(item, payment) => ("dispute", item, Some(payment)),
     };
+    let is_exchanged = match brought {
+        Some(payment) => was_exchanged(write, payment).await?,
+        None => true,
+    };
+    let (moved, gross) = match is_exchanged {
+        true => (moved, *gross),
+        false => (Money::zero(from), Money::zero(to)),
+    };
+    if moved.is_zero() && gross.is_zero() && fee.is_zero() {
+        return Ok(());
+    }
     let new = sqlx::query(
         "insert into processor_exchanges (id, item, currency, minor, into_currency, into_minor, fee_minor)
          values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
@@ -127,7 +154,7 @@ pub(super) async fn exchange(
         .credit(Account::Processor, moved)
         .debit(Account::Processor, gross.minus(*fee)?)
         .debit(fees, *fee)
-        .credit(between(), *gross);
+        .credit(between(), gross);
     ledger::post(write, exchanged).await?;
     ledger::settle_between(write, id, from, to, now).await
 }

@@ -101,7 +101,7 @@ pub(super) async fn follow(
     for (name, moved) in [("balance_transaction", amount.negated()), ("failure_balance_transaction", amount)]
     {
         if let Some(movement) = Movement::read(&refund.0[name])? {
-            let of = (Of::Payment(&payment.id), Account::ProcessorFees);
+            let of = (Of::Refund(&payment.id), Account::ProcessorFees);
             movements::exchange(write, &movement, moved, of, now).await?;
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! | what happens | debit | credit |
 //! | --- | --- | --- |
-//! | what is refused stays at Stripe | processor | bad debt, as far as the customer's bank has taken the same; the customer's credit or, where nobody has said who that is, suspense |
+//! | what is refused stays at Stripe | processor | bad debt, as far as the customer's bank has taken the same; the customer's credit, or suspense |
 //! | it is sent by bank instead | the customer's credit | bank |
 
 use chandlery_accounts::Actor;

@@ -96,3 +96,32 @@ async fn what_leaves_in_another_currency_than_its_balance_is_parked_with_what_to
     }
     assert!(by_currency(&finance).await.is_empty(), "nothing was booked");
 }
+
+#[tokio::test]
+async fn what_leaves_of_a_payment_that_was_not_exchanged_is_not_either() {
+    let (_folder, finance) = sharing_market().await;
+    begin(&finance, 1, Bought::Plugin).await;
+    // As it was booked before there were exchanges: in dollars, and so was the fee of a dispute.
+    tell(&finance, "evt_1", &paid(1)).await;
+    tell(&finance, "evt_2", &dispute(1, 6666, "needs_response", &[1500])).await;
+    let (kind, mut disputed) = dispute(1, 6666, "needs_response", &[1500]);
+    disputed["balance_transactions"] =
+        json!([{ "id": "txn_dp_1_0", "amount": -6199, "fee": 1500, "currency": "eur" }]);
+    let (refunded, mut given) = refund(1, 1, 3333, "succeeded");
+    given["balance_transaction"] = json!({ "id": "txn_re_1", "amount": -3099, "fee": 0, "currency": "eur" });
+    for (id, told, at_processor) in [
+        ("evt_3", (kind, disputed.clone()), 3013),
+        ("evt_4", (kind, disputed), 3013),
+        ("evt_5", (refunded, given), -320),
+    ] {
+        tell(&finance, id, &told).await;
+        let held = by_currency(&finance).await;
+        let of = |account: &str, currency: &str| {
+            held.get(&(account.to_owned(), currency.to_owned())).copied().unwrap_or(0)
+        };
+        let found = [of(PROCESSOR, "USD"), of(PROCESSOR, "EUR"), of(DISPUTES, "USD"), of(DISPUTES, "EUR")];
+        assert_eq!(found, [at_processor, -1500, 0, 1500], "{id}: {held:?}");
+        assert_eq!(of("equity:fx:EUR-USD", "USD"), 0, "{id}: {held:?}");
+        assert_eq!(faults(&finance.db).await, Vec::<String>::new(), "{id}");
+    }
+}
