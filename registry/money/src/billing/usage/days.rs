@@ -56,9 +56,11 @@ async fn stored(
     let deployments: Vec<&str> = deployments.into_iter().collect();
     let mut days = Days::new();
     for some in deployments.chunks(DEPLOYMENTS_MAX) {
+        // With SQLite, places that have numbers and places that have none do not go together.
+        let [own, begin, end] = [0, 1, 2].map(|after| places(write, after, 1));
         let sql = format!(
             "select deployment, day, replica_millis from deployment_days
-             where account = $1 and day >= $2 and day <= $3 and deployment in ({})",
+             where account = {own} and day >= {begin} and day <= {end} and deployment in ({})",
             places(write, 3, some.len())
         );
         let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(account.to_string()).bind(first).bind(last);
