@@ -15,7 +15,8 @@ version=$("$binary" --version | cut -d' ' -f2)
 name=chandlery-$version-$(uname -m)-linux
 repository=$(sed -n 's/^repository = "\(.*\)"/\1/p' "$root/Cargo.toml")
 # The moment of the commit that is released, which is when its files are said to be from.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct)}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct || true)}
+[ -n "$SOURCE_DATE_EPOCH" ] || { echo "$root is no clone with commits: set SOURCE_DATE_EPOCH to the seconds since 1970 of the release" >&2; exit 1; }
 export SOURCE_DATE_EPOCH
 umask 022
 
