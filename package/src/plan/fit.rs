@@ -57,7 +57,8 @@ fn missing(workload: &Workload, facts: &Facts) -> Option<String> {
     if fitting.iter().any(|pool| of_kind(&pool.kind) >= nodes) {
         return None;
     }
-    let why = match count > 1 && facts.gpu_pools.iter().filter(suits).any(|pool| is_slice(&pool.kind)) {
+    let is_wished = |pool: &GpuPool| is_slice(&pool.kind) && gpu.suits(&pool.kind, pool.memory_mib);
+    let why = match count > 1 && facts.gpu_pools.iter().any(is_wished) {
         true => ", and a replica can have one slice of a GPU on each node",
         false => "",
     };
