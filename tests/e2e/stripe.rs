@@ -320,8 +320,10 @@ fn what_arrives_beside_what_is_due_is_credit_and_what_is_owed_to_stripe_is_sent_
 #[test]
 fn what_is_paid_by_a_link_of_stripes_is_a_line_like_the_banks() {
     let (world, stripe) = world();
-    let (customer, operator) = (world.customer(), world.operator());
+    let (customer, operator) = (world.person("initech"), world.operator());
+    customer.register();
     customer.ok(&["subscription", "change", "developer"]);
+    let invoice = customer.ok(&["invoices", "list"])[0]["number"].to_string();
     let tell_all = || {
         for event in stripe.with(Account::take_events) {
             let body = event.to_string();
@@ -350,7 +352,7 @@ fn what_is_paid_by_a_link_of_stripes_is_a_line_like_the_banks() {
     let id = line["id"].as_str().unwrap();
     assert_eq!((id, &line["text"]), ("processor:stripe/pi_1", &json!("a year of Developer")));
     assert_eq!(operator.refused(&["books", "allot", id, "120.00 USD", "--own"]).0.r#type, "conflict");
-    operator.ok(&["books", "allot", id, "99.00 USD", "--invoice", "1"]);
+    operator.ok(&["books", "allot", id, "99.00 USD", "--invoice", &invoice]);
     assert_eq!(customer.ok(&["invoices", "list"])[0]["state"], "paid");
     let line = operator.ok(&["books", "allot", id, "21.00 USD", "--send-back"]);
     assert_eq!((held(suspense, "USD"), line["open"].is_null()), (0, true), "{line}");
