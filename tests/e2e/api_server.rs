@@ -19,8 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use answers::answer;
-use cluster::Cluster;
-use controllers::Refusing;
+use cluster::{Cluster, Refusing};
 
 /// How often controllers and nodes try again.
 const TICK: Duration = Duration::from_millis(250);

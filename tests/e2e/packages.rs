@@ -103,6 +103,11 @@ fn contents(folder: &Path) -> Vec<(String, Digest)> {
     found
 }
 
+fn helm(words: &[&str]) -> Output {
+    let mut command = Command::new(workspace().join("target/tools/bin/helm"));
+    command.args(words).current_dir(workspace().join("packaging")).output().unwrap()
+}
+
 fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
@@ -115,7 +120,7 @@ fn a_release_is_the_same_bytes_and_its_installer_believes_no_others() {
     assert_eq!(out, again);
     let names: Vec<_> = out.iter().map(|(name, _)| name.as_str()).collect();
     assert!(names.len() == 6 && names.contains(&"SHA256SUMS.sig"), "{names:?}");
-    let shown = chart::helm(&["show", "chart", release.file(".tgz").to_str().unwrap()]);
+    let shown = helm(&["show", "chart", release.file(".tgz").to_str().unwrap()]);
     assert!(said(&shown).contains("name: chandlery"), "{}", said(&shown));
 
     // Into a home that has nothing.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::controllers::Refusing;
 use super::fields::{Fields, flatten, managed, remove, set, text};
 use super::immutable;
 
@@ -43,6 +42,10 @@ pub(super) struct Cluster {
     pub(super) sidecar: Option<String>,
     pub(super) refusing: Option<Refusing>,
 }
+
+/// What keeps pods from being made, as the API server says it of each.
+#[derive(Clone)]
+pub struct Refusing(pub String);
 
 /// Why something is not applied.
 #[derive(Debug)]

@@ -5,11 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::cluster::{Cluster, Key, Object, now};
-
-/// What keeps pods from being made, as the API server says it of each.
-#[derive(Clone)]
-pub struct Refusing(pub String);
+use super::cluster::{Cluster, Key, Object, Refusing, now};
 
 impl Cluster {
     /// What controllers and nodes do after a change.

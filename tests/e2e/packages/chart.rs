@@ -1,18 +1,12 @@
 //! The chart is one of Helm, its objects are ones of Kubernetes, and its pods may run where pods are restricted.
 
 use std::fs;
-use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use super::said;
+use super::{helm, said};
 use crate::kubernetes::validated;
 use crate::process::workspace;
-
-pub(super) fn helm(words: &[&str]) -> Output {
-    let mut command = Command::new(workspace().join("target/tools/bin/helm"));
-    command.args(words).current_dir(workspace().join("packaging")).output().unwrap()
-}
 
 /// The objects of a release `one` in the namespace `shop` with these values.
 fn rendered(values: &[&str]) -> Vec<Value> {

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use super::roles::{For, Row};
 use super::{console, customers, directories, moderation, people};
 
+/// An upload that nobody has begun.
+const UPLOAD: &str = "/v2/acme/x/blobs/uploads/00000000-0000-0000-0000-000000000000";
+
 pub(super) struct Case {
     pub(super) method: &'static str,
     pub(super) route: &'static str,
@@ -38,25 +41,10 @@ pub(super) fn cases() -> Vec<Case> {
         ("GET", "/v2/acme/ocr-server/blobs/DIGEST", For::Everybody, json!(null)),
         ("GET", "/v2/acme/ocr-server/referrers/DIGEST", For::Everybody, json!(null)),
         ("POST", "/v2/acme/x/blobs/uploads/", For::Publishers, json!(null)),
-        (
-            "PATCH",
-            "/v2/acme/x/blobs/uploads/00000000-0000-0000-0000-000000000000",
-            For::Publishers,
-            json!("x"),
-        ),
-        ("PUT", "/v2/acme/x/blobs/uploads/00000000-0000-0000-0000-000000000000", For::Publishers, json!("x")),
-        (
-            "GET",
-            "/v2/acme/x/blobs/uploads/00000000-0000-0000-0000-000000000000",
-            For::Publishers,
-            json!(null),
-        ),
-        (
-            "DELETE",
-            "/v2/acme/x/blobs/uploads/00000000-0000-0000-0000-000000000000",
-            For::Publishers,
-            json!(null),
-        ),
+        ("PATCH", UPLOAD, For::Publishers, json!("x")),
+        ("PUT", UPLOAD, For::Publishers, json!("x")),
+        ("GET", UPLOAD, For::Publishers, json!(null)),
+        ("DELETE", UPLOAD, For::Publishers, json!(null)),
         ("PUT", "/v2/acme/x/manifests/latest", For::Publishers, json!({})),
         ("DELETE", "/v2/acme/x/manifests/latest", For::Publishers, json!(null)),
         ("DELETE", "/v2/acme/x/blobs/DIGEST", For::Publishers, json!(null)),

@@ -22,7 +22,7 @@ const SVG: &str = "image/svg+xml; charset=utf-8";
 /// A new release is shown within five minutes.
 const OF_ALL: &str = "public, max-age=300";
 const OF_ITS_VISITOR: &str = "private, no-cache";
-/// In pixels.
+/// How high a badge is, and how wide its characters and margins are, in pixels.
 const HEIGHT: usize = 20;
 const CHARACTER: usize = 7;
 const MARGIN: usize = 6;
