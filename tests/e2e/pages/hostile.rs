@@ -253,9 +253,6 @@ impl Assault<'_> {
         let customer = self.market.world.customer();
         customer.ok(&["pause", "web"]);
         until("all that was used is reported", || (customer.ok(&["usage"])["waiting"] == 0).then_some(()));
-        until("what runs is counted", || {
-            self.market.look(Who::Customer, "/").text().contains("Most deployed").then_some(())
-        });
         // Operators are told of whoever does something, too.
         let before = [Who::Customer, Who::Partner].map(|who| (who, self.read(who)));
         for who in victims {
